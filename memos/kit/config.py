@@ -1,0 +1,72 @@
+"""Configuration: one frozen object, built once at a process's entry point and handed down; never read at import.
+
+Sources, strongest first: arguments of the command line, `MEMOS_*` in the environment, `memos.toml` in the working
+folder, the defaults below. Unset database, Redis, model and blob addresses mean the embedded placement: everything
+lives in `data_dir` on this machine.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. Units are last in the names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MEMOS_", toml_file="memos.toml", frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    data_dir: Path = Field(Path("memos-data"), description="Where the embedded service keeps everything.")
+    host: str = Field("127.0.0.1", description="Address the API listens on; loopback unless told otherwise.")
+    port: int = Field(7077, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
+    generator: str = Field("rxt", description="Who answers: rxt (the model worker) or echo (a deterministic fake).")
+
+    database_url: str | None = Field(None, description="PostgreSQL as the application role; unset: embedded.")
+    database_admin_url: str | None = Field(None, description="PostgreSQL as the owner, for migrations only.")
+    redis_url: str | None = Field(None, description="Redis for Celery; unset: tasks run in the API process.")
+    model_url: str | None = Field(None, description="Address of the model worker (or its balancer); unset: embedded.")
+    blob_url: str | None = Field(None, description="s3://bucket/prefix or file:///folder; unset: data_dir/blobs.")
+    secret: SecretStr | None = Field(None, description="Keys the digests of API keys; unset: data_dir/secret.")
+
+    database_pool_size: int = Field(20, ge=2, description="Connections one process may hold.")
+    max_body_bytes: int = Field(1_000_000, ge=1024, description="Largest request body; more is 413.")
+    max_input_chars: int = Field(32_000, ge=1, description="Longest input of one turn; more is 413.")
+    max_concurrent_turns: int = Field(256, ge=1, description="Turns one API process runs at once; more is 429.")
+    max_pending_turns: int = Field(64, ge=1, description="Unapplied turns one conversation may have; more is 429.")
+    turn_wait_s: float = Field(30.0, gt=0, description="How long consistency=latest waits for memory; then 503.")
+    turn_timeout_s: float = Field(120.0, gt=0, description="How long one generation may take.")
+    lease_s: float = Field(15.0, gt=0, description="A turn or job whose owner is silent this long is taken over.")
+    idempotency_ttl_s: float = Field(86_400.0, gt=0, description="How long a key's stored answer is kept.")
+    relay_poll_s: float = Field(0.25, gt=0, description="How often the relay looks at the outbox unasked.")
+    job_max_attempts: int = Field(8, ge=1, description="Tries before a job is failed and waits for an admin.")
+    watchdog_idle_s: float = Field(10.0, gt=0, description="Outbox age without progress after which to act.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_text: bool = Field(False, description="Let memory text into the logs. Off: ids only.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def embedded(self) -> bool:
+        """True when this process brings its own Postgres."""
+        return self.database_url is None
+
+    @property
+    def effective_blob_url(self) -> str:
+        return self.blob_url or (self.data_dir.absolute() / "blobs").as_uri()
