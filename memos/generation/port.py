@@ -1,0 +1,99 @@
+"""The port the service talks to: asynchronous, states by reference. Tensors never pass through the API: a client is
+given blob keys, and whoever computes reads and writes the blob store itself.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from memos.kit.errors import Conflict, Unavailable
+
+FinishReason = Literal["stop", "length", "cancelled"]
+
+
+class ModelUnavailable(Unavailable):
+    """The model worker cannot be reached or is full."""
+
+    code = "model_unavailable"
+
+
+class StateUnreadable(Unavailable):
+    """A stored memory state is missing or damaged."""
+
+    code = "state_unreadable"
+    hint = "Nothing was changed. Roll the conversation back to an earlier turn, or restore the blob store."
+
+
+class ModelMismatch(Conflict):
+    """The conversation's memory was made by another model."""
+
+    code = "model_mismatch"
+    hint = "Serve the model the conversation is pinned to, or start a new conversation."
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which model answers, as stamped on every version it makes."""
+
+    fingerprint: str
+    start_sha256: str  # of the start state's payload, which is the same for every conversation
+    start_bytes: int
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StateRef:
+    """A state by reference. No key: the model's start state."""
+
+    fingerprint: str
+    sha256: str
+    blob_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """One question to one state. `recalled` are texts found by recall; temperature 0 is greedy."""
+
+    state: StateRef
+    text: str
+    recalled: Sequence[str] = ()
+    max_tokens: int = 64
+    temperature: float = 0.0
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """A new state, already durable in the blob store under the key that was asked for."""
+
+    sha256: str
+    size_bytes: int
+    health: dict[str, float] = field(default_factory=dict)
+
+
+class Generator(Protocol):
+    """Every method may raise ModelUnavailable, StateUnreadable or ModelMismatch, and never anything half-done."""
+
+    async def identity(self) -> ModelIdentity: ...
+
+    def generate(self, request: GenerateRequest) -> AsyncGenerator[Token | Finished, None]:
+        """Yields tokens, then exactly one Finished. Closing the generator early cancels the work."""
+        ...
+
+    async def advance(self, parent: StateRef, text: str, output: str, blob_key: str) -> Advanced: ...
+    async def start_payload(self) -> bytes: ...
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]: ...
+    async def health(self) -> dict[str, Any]: ...
+    async def aclose(self) -> None: ...
