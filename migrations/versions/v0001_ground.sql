@@ -119,7 +119,7 @@ CREATE TABLE turns (
   CHECK (status <> 'accepted' OR num_nulls(lease_owner, lease_token, lease_expires_at) = 0),
   CHECK (status NOT IN ('answered', 'applied') OR output IS NOT NULL),
   CHECK ((status = 'applied') <= (written_version_id IS NOT NULL)),
-  CHECK ((status = 'superseded') = (superseded_epoch IS NOT NULL))
+  CHECK (status <> 'superseded' OR superseded_epoch IS NOT NULL)
 );
 CREATE INDEX turns_unsettled ON turns (conversation_id, seq) WHERE status IN ('accepted', 'answered');
 CREATE INDEX turns_leased ON turns (tenant_id, lease_expires_at) WHERE status = 'accepted';

@@ -1,0 +1,72 @@
+"""MemCubes, their versions and their lineage over REST."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from memos.kit.schema import Answer
+
+Kind = Literal["plaintext", "activation", "parameter"]
+
+
+class Cube(Answer):
+    id: str
+    kind: Kind
+    user_id: str | None
+    agent_id: str | None
+    conversation_id: str | None
+    lifecycle: str
+    frozen: bool
+    head_version: int
+    priority: int
+    tags: list[str]
+    created_at: datetime
+    reads: int
+    writes: int
+
+
+class Version(Answer):
+    id: str
+    cube_id: str
+    number: int
+    operation: str
+    parent_id: str | None
+    hash: str
+    parent_hash: str | None
+    commitment: str
+    payload_sha256: str
+    size_bytes: int
+    fingerprint: str | None
+    conversation_id: str | None
+    epoch: int | None
+    turn_id: str | None
+    turn_seq: int | None
+    metadata: dict[str, Any]
+    created_at: datetime
+    created_by: str
+
+
+class LineageNode(Answer):
+    id: str
+    cube_id: str
+    number: int
+    kind: Kind
+    operation: str
+    conversation_id: str | None
+    turn_id: str | None
+    turn_seq: int | None
+    epoch: int | None
+    created_at: datetime
+
+
+class LineageEdge(Answer):
+    child: str
+    parent: str
+    relation: str
+
+
+class Lineage(Answer):
+    nodes: list[LineageNode]
+    edges: list[LineageEdge]
+    truncated: bool = Field(description="True when the graph went on beyond `depth` or the node limit.")

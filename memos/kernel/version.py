@@ -1,0 +1,57 @@
+"""A version's place in its line: its hash covers its parent's hash, its metadata and a commitment to its payload.
+
+The payload and its nonce can be erased; the commitment stays, so the chain verifies for ever (DESIGN 6b).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from memos.kernel.canonical import canonical_json, sha256_hex
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFacts:
+    """What a version's hash covers, besides its parent. Free of text, so that it survives an erasure."""
+
+    cube_id: str
+    number: int
+    operation: str
+    fingerprint: str | None
+    conversation_id: str | None
+    epoch: int | None
+    turn_id: str | None
+    created_at: str  # ISO 8601, UTC, microseconds
+    created_by: str
+
+
+def version_hash(parent_hash: str | None, facts: VersionFacts, commitment: str) -> str:
+    """H(parent hash, metadata, commitment), as hex SHA-256 over canonical JSON."""
+    body: dict[str, Any] = {name: getattr(facts, name) for name in VersionFacts.__slots__}
+    return sha256_hex(canonical_json({"parent": parent_hash, "facts": body, "commitment": commitment}))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One version as the chain check needs it."""
+
+    version_id: str
+    parent_hash: str | None
+    hash: str
+    facts: VersionFacts
+    commitment: str
+
+
+def broken_links(chain: Sequence[Link]) -> list[str]:
+    """What is wrong with one cube's versions in order of number; empty for an unbroken line."""
+    wrong: list[str] = []
+    previous: str | None = None
+    for place, link in enumerate(chain):
+        if link.facts.number != place:
+            wrong.append(f"{link.version_id}: number {link.facts.number} stands at place {place}")
+        if link.parent_hash != previous:
+            wrong.append(f"{link.version_id}: its parent hash is not the hash of the version before it")
+        if version_hash(link.parent_hash, link.facts, link.commitment) != link.hash:
+            wrong.append(f"{link.version_id}: its hash does not match its contents")
+        previous = link.hash
+    return wrong

@@ -1,0 +1,77 @@
+"""Connections to Postgres: one pool per process, as a role that owns nothing. Refuses to serve as a role that could
+see past row-level security, or on a database that could lose an acknowledged commit.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from memos.kit.errors import StartupError
+from memos.kit.unit_of_work import UnitOfWork, translated
+
+STATEMENT_TIMEOUT_MS = 30_000
+LOCK_TIMEOUT_MS = 15_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
+
+_ROLE = text("""
+    SELECT r.rolsuper OR r.rolbypassrls AS too_powerful,
+           EXISTS (SELECT FROM pg_class c WHERE c.relowner = r.oid AND c.relkind IN ('r', 'p')) AS owns,
+           current_user AS name
+    FROM pg_roles r WHERE r.rolname = current_user""")
+_DURABILITY = text("""
+    SELECT name, setting FROM pg_settings
+    WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'""")
+
+
+class Database:
+    """The pool. Hands out units of work; nothing else can reach a table."""
+
+    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        self.engine = create_async_engine(
+            url.replace("postgresql://", "postgresql+psycopg://", 1),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            connect_args={
+                "connect_timeout": 5,
+                "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS} "
+                f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}",
+            },
+        )
+
+    def unit_of_work(self, tenant_id: str) -> UnitOfWork:
+        return UnitOfWork(self.engine, tenant_id)
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncIterator[AsyncConnection]:
+        """A connection without a tenant, for the doors and notifications alone: it sees no tenant's row."""
+        try:
+            async with self.engine.connect() as connection:
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+                yield connection
+        except Exception as error:
+            replacement = translated(error)
+            if replacement is error:
+                raise
+            raise replacement from error
+
+    async def verify(self) -> None:
+        """Raises StartupError if this role could see every tenant, or if a crash could lose a commit."""
+        async with self.autocommit() as connection:
+            role = (await connection.execute(_ROLE)).mappings().one()
+            if role["too_powerful"] or role["owns"]:
+                raise StartupError(
+                    f"role {role['name']} owns tables, is a superuser or bypasses row-level security",
+                    hint="Connect as memos_app: MEMOS_DATABASE_URL=postgresql://memos_app:...@host/memos.",
+                )
+            off = [row["name"] for row in (await connection.execute(_DURABILITY)).mappings()]
+            if off:
+                raise StartupError(
+                    f"the database would lose acknowledged turns in a crash: {', '.join(off)} is off",
+                    hint=f"Set {' and '.join(off)} to on in postgresql.conf.",
+                )
+
+    async def aclose(self) -> None:
+        await self.engine.dispose()

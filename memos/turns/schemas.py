@@ -1,0 +1,98 @@
+"""Turns over REST."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from memos.kernel.turn import TurnStatus
+from memos.kit.schema import Answer, Body, Text
+
+
+class Recall(Body):
+    top_k: int = Field(8, ge=0, le=100, description="0 switches recall off.")
+
+
+class TurnCreate(Body):
+    input: Text
+    stream: bool = False
+    recall: Recall = Field(default_factory=Recall)
+    consistency: Literal["latest", "eventual"] = Field(
+        "latest", description="latest: the answer has seen every earlier turn. eventual: it may lag, and says by how much."
+    )
+    min_version: int | None = Field(None, ge=0, le=2**31 - 1, description="Do not read a state older than this one.")
+    max_tokens: int = Field(64, ge=1, le=1024)
+    temperature: float = Field(0.0, ge=0, le=2)
+    seed: int | None = Field(None, ge=0, le=2**63 - 1)
+
+
+class ReadMemory(Answer):
+    cube_id: str
+    version: int
+    text: str | None
+    score: float | None
+
+
+class TurnMemory(Answer):
+    read: list[ReadMemory] = Field(description="Recalled plaintext memories.")
+    state_version: int | None = Field(description="The version of the conversation's state that the answer read.")
+    lag: int | None = Field(description="Earlier turns that the state had not yet taken in.")
+    written_version: int | None = Field(None, description="The state version this turn became; null until applied.")
+
+
+class Usage(Answer):
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Turn(Answer):
+    id: str
+    conversation_id: str
+    seq: int
+    status: TurnStatus
+    input: str
+    output: str | None
+    finish_reason: Literal["stop", "length", "cancelled"] | None
+    memory: TurnMemory
+    usage: Usage | None
+    timings_ms: dict[str, float]
+    created_at: datetime
+    error: dict[str, Any] | None = None
+
+
+class ImportedTurn(Body):
+    input: Text
+    output: str
+    created_at: datetime | None = Field(None, description="When it was said; kept as given.")
+
+
+class TurnImport(Body):
+    turns: list[ImportedTurn] = Field(min_length=1, max_length=1000)
+
+
+class Imported(Answer):
+    turns: list[Turn]
+
+
+class VersionRead(Answer):
+    version_id: str
+    cube_id: str
+    number: int
+    kind: str
+    rank: int
+    score: float | None
+
+
+class Explanation(Answer):
+    """What an answer came from, and what it became."""
+
+    turn_id: str
+    seq: int
+    status: TurnStatus
+    read: list[VersionRead]
+    wrote: VersionRead | None
+    lag: int | None
+    finish_reason: str | None
+    timings_ms: dict[str, float]
+    state_turns: list[int] = Field(description="The seqs of the turns that the state it read had taken in.")
+    model: str = Field(description="Fingerprint of the model that answered.")
