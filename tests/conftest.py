@@ -1,0 +1,24 @@
+"""What holds for every test: no network beyond loopback and unix sockets (an option in pyproject.toml), warnings are
+errors, random order whose seed is printed, and hypothesis in one of two profiles:
+
+    pytest                                a few examples of each property
+    pytest --hypothesis-profile=full      many: `make test-full`
+
+Fixtures that start processes live next to the tests that need them.
+"""
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Wall time says nothing on a shared machine: no deadline for one example. pytest-timeout bounds every test.
+settings.register_profile("quick", max_examples=40, deadline=None, print_blob=True)
+settings.register_profile(
+    "full", max_examples=1000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("quick")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asynchronous tests carry `@pytest.mark.anyio` and run on asyncio, which is what the service runs on."""
+    return "asyncio"
