@@ -178,9 +178,16 @@ def _name_of(uid: int) -> str:
 def _copied_binaries(progress: Progress) -> Path:
     """Our own copy of the wheel's Postgres, made once per version."""
     wheel = _wheel()
-    version = subprocess.run(
-        [wheel / INSTALL / "bin/postgres", "--version"], capture_output=True, text=True, check=True
-    ).stdout.split()[-1]
+    try:
+        asked = subprocess.run(
+            [wheel / INSTALL / "bin/postgres", "--version"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise StartupError(
+            f"The embedded Postgres does not run on this machine: {error}",
+            hint="Set MEMOS_DATABASE_URL to a PostgreSQL of your own.",
+        ) from error
+    version = asked.stdout.split()[-1]
     target = SHARED / f"postgresql-{version}"
     if not target.exists():
         with progress.step(f"copying Postgres {version} to {target}"):

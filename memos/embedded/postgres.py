@@ -20,12 +20,12 @@ import stat
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import IO
 
 import psycopg
 from sqlalchemy import URL
 
 from memos.embedded.datadir import DataDirectoryBusy, FileLock, sync_folder
+from memos.embedded.logfile import ChildLog
 from memos.embedded.place import Place, find_place
 from memos.embedded.process import await_ready, halt, processes_in, wait_until
 from memos.embedded.progress import Progress
@@ -39,8 +39,7 @@ SUPERUSER = "postgres"
 SOCKET_PATH_BYTES = 100  # the kernel allows 107
 START_TIMEOUT_S = 300.0  # crash recovery replays up to max_wal_size
 ORPHAN_PATIENCE_S = 5.0
-LOG_BYTES = 8_000_000
-LOG_TAIL_LINES = 15
+SAID_LINES = 15
 
 # On the command line, because there they win over every file in the cluster and over ALTER SYSTEM.
 SETTINGS = {
@@ -84,12 +83,11 @@ class EmbeddedPostgres:
 
     def __init__(self, root: Path, progress: Progress | None = None) -> None:
         self.root = root.absolute()
-        self.log_path = self.root.with_name(f"{self.root.name}.log")
+        self.log = ChildLog(self.root.with_name(f"{self.root.name}.log"))
         self._progress = progress or Progress(lambda line: None)
         self._lock = FileLock(self.root.with_name(f"{self.root.name}.lock"))
         self._place: Place | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._log_start = 0
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -101,7 +99,7 @@ class EmbeddedPostgres:
                 up = await_ready(process, self.ready, START_TIMEOUT_S)
             if not up:
                 fate = "did not accept connections in time" if self.alive() else "ended while starting"
-                raise StartupError(f"Postgres {fate}", hint=self.explain())
+                raise StartupError(f"Postgres {fate}", hint=self.log.tail())
         except BaseException:
             self.stop()
             raise
@@ -115,11 +113,9 @@ class EmbeddedPostgres:
         clear_leftovers(place.cluster)
         self._initialise(place)
         socket_dir = _socket_dir(place, make=True)
-        self.trim_log()
         settings = SETTINGS | {"unix_socket_directories": str(socket_dir), "port": str(PORT)}
         settings["unix_socket_permissions"] = "0700"
-        with self._open_log() as log:
-            self._log_start = log.seek(0, os.SEEK_END)
+        with self.log.open() as log:
             self._process = spawn(
                 [place.binaries / "postgres", "-D", place.cluster, *_flags(settings)],
                 env=_environment(),
@@ -141,7 +137,7 @@ class EmbeddedPostgres:
             with self._connect(DATABASE) as connection:
                 self._verify(connection)
         except psycopg.Error as error:
-            raise StartupError(f"Postgres cannot be used: {error}", hint=self.explain()) from error
+            raise StartupError(f"Postgres cannot be used: {error}", hint=self.log.tail()) from error
         return True
 
     def alive(self) -> bool:
@@ -178,29 +174,6 @@ class EmbeddedPostgres:
     def binaries(self) -> Path:
         """Where pg_dump and its like are."""
         return self._known_place().binaries
-
-    # -- log -----------------------------------------------------------------------------------------------------
-
-    def trim_log(self) -> None:
-        """Keeps the log bounded: past LOG_BYTES it becomes the one older log. The server goes on writing to the same
-        open file, so the content is copied and cut, not renamed. Call it now and then."""
-        if self.log_path.exists() and self.log_path.stat().st_size > LOG_BYTES:
-            shutil.copy(self.log_path, self.log_path.with_name(f"{self.log_path.name}.1"))
-            os.truncate(self.log_path, 0)
-            self._log_start = 0
-
-    def explain(self) -> str:
-        """The last log lines of the present start."""
-        if not self.log_path.exists():
-            return "Postgres wrote no log."
-        with self.log_path.open("rb") as log:
-            log.seek(self._log_start)
-            lines = log.read().decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
-        return "\n".join([f"The last lines of {self.log_path}:", *lines])
-
-    def _open_log(self) -> IO[bytes]:
-        # Opened by us and handed down: the user that runs Postgres may not write in the data directory.
-        return os.fdopen(os.open(self.log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -272,7 +245,7 @@ class EmbeddedPostgres:
             said = output.read().decode(errors="replace").strip()
         if status != 0:
             raise StartupError(
-                "The database cluster could not be created", hint="\n".join(said.splitlines()[-LOG_TAIL_LINES:])
+                "The database cluster could not be created", hint="\n".join(said.splitlines()[-SAID_LINES:])
             )
 
 
