@@ -1,0 +1,54 @@
+"""When to ask again, and how long to wait: connection errors, 429, 502 to 504, and 409 `idempotency_in_flight`.
+
+Only calls that take effect once however often they are sent are repeated, which is every call of this SDK: a GET and a
+DELETE by nature, a POST by its idempotency key. Bounded twice: by a number of tries for what fails, and by time for a
+call of ours that is still being worked on. A service that asks for more patience than MAX_WAIT_S gets none.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from memos.sdk.errors import APIConnectionError, APIStatusError, RateLimitError, ServiceUnavailableError
+
+if TYPE_CHECKING:
+    import stamina._core
+
+MAX_WAIT_S = 60.0
+IN_FLIGHT = "idempotency_in_flight"
+
+
+class Patience:
+    """The patience of one logical call. Give it to `attempts`; it is asked after each failure."""
+
+    def __init__(self, max_retries: int, in_flight_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._retries_left = max_retries
+        self._clock = clock
+        self._deadline = clock() + in_flight_s
+
+    def __call__(self, error: Exception) -> bool | float:
+        """False: give up. True: try again after the usual backoff. A number: try again after so many seconds."""
+        if isinstance(error, APIStatusError) and error.code == IN_FLIGHT:
+            wait_s = error.retry_after_s or 0.0
+            return self._clock() + wait_s < self._deadline and self._wait(error)
+        if not isinstance(error, APIConnectionError | RateLimitError | ServiceUnavailableError):
+            return False
+        if self._retries_left <= 0:
+            return False
+        self._retries_left -= 1
+        return self._wait(error)
+
+    @staticmethod
+    def _wait(error: Exception) -> bool | float:
+        asked_s = error.retry_after_s if isinstance(error, APIStatusError) else None
+        if asked_s is None:
+            return True
+        return asked_s if asked_s <= MAX_WAIT_S else False
+
+
+def attempts(patience: Patience) -> "stamina._core._RetryContextIterator":
+    """`for attempt in attempts(patience): with attempt: ...`, or the same with `async for`."""
+    import stamina
+
+    # The patience does the counting, so that waiting for our own work does not use up the tries for failures.
+    return stamina.retry_context(on=patience, attempts=None, timeout=None, wait_initial=0.1, wait_max=5.0)

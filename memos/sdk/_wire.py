@@ -1,0 +1,118 @@
+"""From a Call to an HTTP request, and from an HTTP answer to a value or an error. Shared by both clients."""
+
+import json
+import time
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from memos.sdk._address import Address
+from memos.sdk._calls import Call
+from memos.sdk.errors import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    MemosError,
+    NotConfiguredError,
+    _from_problem,
+)
+
+if TYPE_CHECKING:
+    import httpx2
+
+T = TypeVar("T")
+CONNECT_TIMEOUT_S = 5.0
+
+
+def client_options(address: Address, timeout_s: float, user_agent: str) -> dict[str, Any]:
+    """What both HTTP clients are made with."""
+    import httpx2
+
+    headers = {"User-Agent": user_agent, "Accept": "application/json"}
+    if address.api_key is not None:
+        if not (address.api_key.isascii() and address.api_key.isprintable()):
+            raise NotConfiguredError(
+                f"the API key (from {address.api_key_from}) holds characters that no key has",
+                hint="Copy the key again; it begins with mk_.",
+            )
+        headers["Authorization"] = f"Bearer {address.api_key}"
+    return {
+        "base_url": address.url,
+        "headers": headers,
+        "timeout": httpx2.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s)),
+        "follow_redirects": False,
+    }
+
+
+def request_options(call: Call[Any], address: Address) -> dict[str, Any]:
+    """The arguments of `client.request` and `client.stream`."""
+    if call.needs_key and address.api_key is None:
+        raise NotConfiguredError(
+            f"no API key for {address.url} was found",
+            hint="Set MEMOS_API_KEY; the embedded service's key is in DATA_DIR/admin.key.",
+        )
+    headers = {}
+    if call.idempotency_key is not None:
+        headers["Idempotency-Key"] = call.idempotency_key
+    options: dict[str, Any] = {"method": call.method, "url": call.path, "params": dict(call.params), "headers": headers}
+    if call.body is not None:
+        headers["Content-Type"] = "application/json"
+        options["content"] = _encode(call.body)
+    return options
+
+
+def read_answer(call: Call[T], response: "httpx2.Response") -> T:
+    """The value of a response whose body has been read, or its error."""
+    if response.is_success or response.status_code in call.answers:
+        return call.read(response.content)
+    raise status_error(response)
+
+
+def status_error(response: "httpx2.Response") -> APIStatusError:
+    """The error of a response whose body has been read."""
+    try:
+        problem = json.loads(response.content)
+    except ValueError:
+        problem = None
+    if not isinstance(problem, dict):
+        # Not ours: a proxy's page, or another program on that port.
+        problem = {"detail": f"the service answered {response.status_code} without a problem document"}
+    return _from_problem(
+        response.status_code,
+        problem,
+        request_id=response.headers.get("X-Request-Id"),
+        retry_after_s=retry_after_s(response.headers.get("Retry-After")),
+    )
+
+
+def connection_error(call: Call[Any], address: Address, error: "httpx2.RequestError") -> APIConnectionError:
+    import httpx2
+
+    what = f"{call.method} {address.url}{call.path}: {str(error) or type(error).__name__}"
+    if isinstance(error, httpx2.TimeoutException):
+        return APITimeoutError(f"no answer in time to {what}", idempotency_key=call.idempotency_key)
+    return APIConnectionError(f"no answer to {what}", idempotency_key=call.idempotency_key)
+
+
+def retry_after_s(header: str | None) -> float | None:
+    """Seconds to wait, from either form of Retry-After; None when absent or senseless."""
+    if header is None:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass  # then it is a date, or nothing we know
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _encode(body: Any) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise MemosError(
+            f"the request cannot be sent as JSON: {error}",
+            code="not_json",
+            hint="Text must be valid Unicode, and metadata must hold only JSON values.",
+        ) from error

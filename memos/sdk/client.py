@@ -1,0 +1,249 @@
+"""The clients. `Memos` blocks, `AsyncMemos` is awaited; both make the same calls with the same answers and errors.
+
+    with Memos() as client:
+        conversation = client.conversations.create("ada")
+        turn = client.turns.create(conversation.id, "My dog is called Biscuit.")
+
+Without arguments they find the service by MEMOS_URL and MEMOS_API_KEY, else the embedded one by its data directory.
+"""
+
+import os
+import sys
+from collections.abc import AsyncGenerator, Generator
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from memos.sdk import _calls
+from memos.sdk._address import resolve
+from memos.sdk._calls import Call
+from memos.sdk._resources import (
+    AsyncConversations,
+    AsyncCubes,
+    AsyncJobs,
+    AsyncKeys,
+    AsyncTenants,
+    AsyncTurns,
+    Conversations,
+    Cubes,
+    Jobs,
+    Keys,
+    Tenants,
+    Turns,
+)
+from memos.sdk._retry import Patience, attempts
+from memos.sdk._wire import client_options, connection_error, read_answer, request_options, status_error
+from memos.sdk.models import Readiness, Stats, Turn
+from memos.sdk.streaming import AsyncTurnStream, StreamEvent, TurnStream, _Reader
+
+if TYPE_CHECKING:
+    import httpx2
+
+T = TypeVar("T")
+DEFAULT_TIMEOUT_S = 180.0  # a turn may wait 30 s for its memory and 120 s for its answer
+DEFAULT_MAX_RETRIES = 4
+USER_AGENT = f"memos-sdk Python/{sys.version_info.major}.{sys.version_info.minor}"
+
+
+class _Client:
+    """What both clients share: the address, the patience, and nothing that sends."""
+
+    def __init__(
+        self,
+        url: str | None,
+        api_key: str | None,
+        data_dir: str | os.PathLike[str] | None,
+        timeout_s: float,
+        max_retries: int,
+    ) -> None:
+        self._address = resolve(url, api_key, data_dir)
+        self._timeout_s = timeout_s
+        self._max_retries = max_retries
+
+    @property
+    def url(self) -> str:
+        """The address of the service."""
+        return self._address.url
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(url={self._address.url!r})"
+
+    def _patience(self) -> Patience:
+        return Patience(self._max_retries, self._timeout_s)
+
+    def _options(self) -> dict[str, Any]:
+        return client_options(self._address, self._timeout_s, USER_AGENT)
+
+
+class Memos(_Client):
+    """A client that blocks. Threads may share it. Close it, or use it in a `with` block.
+
+    Arguments: `url` and `api_key` of the service; or `data_dir` of an embedded one; `timeout_s`, how long one try may
+    wait for bytes; `max_retries`, how often a call is repeated after a connection error, a 429 or a 503.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        data_dir: str | os.PathLike[str] | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+    ) -> None:
+        super().__init__(url, api_key, data_dir, timeout_s, max_retries)
+        self.conversations = Conversations(self)
+        self.turns = Turns(self)
+        self.cubes = Cubes(self)
+        self.jobs = Jobs(self)
+        self.keys = Keys(self)
+        self.tenants = Tenants(self)
+
+    def stats(self) -> Stats:
+        """Counts and ages, as the service reports them."""
+        return self._send(_calls.stats())
+
+    def ready(self) -> Readiness:
+        """Whether a turn can be taken now. A service that is not ready is an answer, not an error; needs no key."""
+        return self._send(_calls.ready())
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def __enter__(self) -> "Memos":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def _http(self) -> "httpx2.Client":
+        import httpx2
+
+        return httpx2.Client(**self._options())
+
+    def _send(self, call: Call[T]) -> T:
+        import httpx2
+
+        options = request_options(call, self._address)
+        for attempt in attempts(self._patience()):
+            with attempt:
+                try:
+                    response = self._http.request(**options)
+                except httpx2.RequestError as error:
+                    raise connection_error(call, self._address, error) from error
+                return read_answer(call, response)
+        raise AssertionError("attempts either return or raise")
+
+    def _stream(self, call: Call[Turn]) -> TurnStream:
+        reader = _Reader(call)
+        return TurnStream(reader, self._events(call, reader))
+
+    def _events(self, call: Call[Turn], reader: _Reader) -> Generator[StreamEvent, None, None]:
+        import httpx2
+
+        options = request_options(call, self._address)
+        for attempt in attempts(self._patience()):
+            with attempt:
+                try:
+                    with self._http.stream(**options) as response:
+                        if not response.is_success:
+                            response.read()
+                            raise status_error(response)
+                        yield from reader.begin()
+                        for event in httpx2.EventSource(response):
+                            yield from reader.take(event)
+                except httpx2.RequestError as error:
+                    raise connection_error(call, self._address, error) from error
+                reader.end()
+
+
+class AsyncMemos(_Client):
+    """A client that is awaited. Use it in one event loop. Close it, or use it in an `async with` block.
+
+    Arguments: `url` and `api_key` of the service; or `data_dir` of an embedded one; `timeout_s`, how long one try may
+    wait for bytes; `max_retries`, how often a call is repeated after a connection error, a 429 or a 503.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        data_dir: str | os.PathLike[str] | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+    ) -> None:
+        super().__init__(url, api_key, data_dir, timeout_s, max_retries)
+        self.conversations = AsyncConversations(self)
+        self.turns = AsyncTurns(self)
+        self.cubes = AsyncCubes(self)
+        self.jobs = AsyncJobs(self)
+        self.keys = AsyncKeys(self)
+        self.tenants = AsyncTenants(self)
+
+    async def stats(self) -> Stats:
+        """Counts and ages, as the service reports them."""
+        return await self._send(_calls.stats())
+
+    async def ready(self) -> Readiness:
+        """Whether a turn can be taken now. A service that is not ready is an answer, not an error; needs no key."""
+        return await self._send(_calls.ready())
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> "AsyncMemos":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @cached_property
+    def _http(self) -> "httpx2.AsyncClient":
+        import httpx2
+
+        return httpx2.AsyncClient(**self._options())
+
+    async def _send(self, call: Call[T]) -> T:
+        import httpx2
+
+        options = request_options(call, self._address)
+        async for attempt in attempts(self._patience()):
+            with attempt:
+                try:
+                    response = await self._http.request(**options)
+                except httpx2.RequestError as error:
+                    raise connection_error(call, self._address, error) from error
+                return read_answer(call, response)
+        raise AssertionError("attempts either return or raise")
+
+    def _stream(self, call: Call[Turn]) -> AsyncTurnStream:
+        reader = _Reader(call)
+        return AsyncTurnStream(reader, self._events(call, reader))
+
+    async def _events(self, call: Call[Turn], reader: _Reader) -> AsyncGenerator[StreamEvent, None]:
+        import httpx2
+
+        options = request_options(call, self._address)
+        async for attempt in attempts(self._patience()):
+            with attempt:
+                try:
+                    async with self._http.stream(**options) as response:
+                        if not response.is_success:
+                            await response.aread()
+                            raise status_error(response)
+                        for restarted in reader.begin():
+                            yield restarted
+                        async for event in httpx2.EventSource(response):
+                            for item in reader.take(event):
+                                yield item
+                except httpx2.RequestError as error:
+                    raise connection_error(call, self._address, error) from error
+                reader.end()
