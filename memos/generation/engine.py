@@ -33,7 +33,9 @@ class Engine(Protocol[S]):
     """One loaded model. `S` is its own immutable state type."""
 
     @property
-    def identity(self) -> dict[str, Any]: ...  # JSON-able: model, weights_sha256, tokenizer_sha256, dtype, state_shape, numerics
+    def identity(
+        self,
+    ) -> dict[str, Any]: ...  # JSON-able: model, weights_sha256, tokenizer_sha256, dtype, state_shape, numerics
     @property
     def fingerprint(self) -> str: ...  # sha256 hex over the parts of `identity` that a state must match
 

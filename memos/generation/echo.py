@@ -1,0 +1,201 @@
+"""A deterministic stand-in for the model, with a real state: it remembers which turns it has seen, and every answer
+says so. What a test wants to know of a memory system (which turns did this state hold, in which order, once each?)
+can be read off the answer: `echo 3 [1:9f2c 2:77ab 3:01de] hello` comes from a state of three turns.
+
+It learns nothing and understands nothing. Notable choices:
+
+* A word is a token, except that the bracketed list is one token: a small `max_tokens` never cuts the evidence.
+* The state keeps a digest of each of the last 4,096 inputs, a count, and a hash chained over every (input, answer)
+  that was ever advanced, so its size is bounded and two states are equal only if their whole histories are.
+  An answer lists the last 256 turns; `held_turns` reads all that a payload still holds.
+* Two commands at the start of an input are for tests. `/slow 50 text` sleeps 50 ms before every token, which holds a
+  turn open; `/recall text` appends the recalled texts to the answer, which shows what recall handed to the generator.
+"""
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from memos.generation.engine import StateRejected
+from memos.generation.port import FinishReason
+from memos.kernel.canonical import canonical_json, sha256_hex
+
+MAX_TURNS_HELD = 4096
+MAX_TURNS_SHOWN = 256
+DIGEST_BYTES = 8
+MAX_SLOW_MS = 10_000
+_WORD = re.compile(r"\s*\S+|\s+\Z")
+_SLOW = re.compile(r"/slow (\d{1,5})(?:\s|\Z)")
+_MATCHED = ("model", "weights_sha256", "tokenizer_sha256", "dtype", "state_shape")
+
+
+@dataclass(frozen=True, slots=True)
+class EchoState:
+    """`digests` holds the last turns' input digests, oldest first, DIGEST_BYTES each; `chain` commits to all turns."""
+
+    count: int
+    digests: bytes
+    chain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EchoFinish:
+    reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+
+
+def turn_fingerprint(text: str) -> str:
+    """How a turn with this input shows in an answer's list."""
+    return _digest(text)[:2].hex()
+
+
+def held_turns(payload: bytes) -> list[tuple[int, str]]:
+    """The (turn number, fingerprint) pairs in a state's payload, oldest first; of any echo model."""
+    return list(_numbered(_decode(payload)[0], MAX_TURNS_HELD))
+
+
+class EchoEngine:
+    """Fits `memos.generation.engine.Engine`. Another `revision` is another model, which refuses this one's states."""
+
+    def __init__(self, revision: int = 1) -> None:
+        source = f"memos echo, revision {revision}".encode()
+        self._identity: dict[str, Any] = {
+            "model": "echo" if revision == 1 else f"echo-{revision}",
+            "weights_sha256": sha256_hex(source + b", weights"),
+            "tokenizer_sha256": sha256_hex(source + b", tokenizer"),
+            "dtype": "uint8",
+            "state_shape": [MAX_TURNS_HELD, DIGEST_BYTES],
+            "numerics": {},
+        }
+        self._fingerprint = sha256_hex(canonical_json({name: self._identity[name] for name in _MATCHED}))
+        # One metadata entry: safetensors writes several in no fixed order, and equal states must be equal bytes.
+        self._stamp = canonical_json(
+            {"fingerprint": self._fingerprint} | {name: self._identity[name] for name in _MATCHED}
+        ).decode()
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return dict(self._identity)
+
+    @property
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+    def start_state(self) -> EchoState:
+        return EchoState(0, b"", bytes(32))
+
+    def load_state(self, payload: bytes) -> EchoState:
+        state, stamp = _decode(payload)
+        mine = json.loads(self._stamp)
+        differing = [name for name in mine if stamp.get(name) != mine[name]]
+        if differing:
+            raise StateRejected(f"the state was made by another model: {', '.join(differing)} differ", differing)
+        if self.dump_state(state) != payload:
+            raise StateRejected("the state's payload is damaged: it is not what its content would be written as")
+        return state
+
+    def dump_state(self, state: EchoState) -> bytes:
+        return _encode(state, self._stamp)
+
+    def generate(
+        self,
+        state: EchoState,
+        text: str,
+        *,
+        recalled: Sequence[str] = (),
+        max_tokens: int = 64,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Generator[str, None, EchoFinish]:
+        """Streams `echo N [turns] text`. `temperature` and `seed` change nothing: there is nothing to draw."""
+        prompt_tokens = len(text.split()) + sum(len(item.split()) for item in recalled)
+        slow = _SLOW.match(text)
+        pause_s = min(int(slow.group(1)), MAX_SLOW_MS) / 1000 if slow else 0.0
+        answer = text
+        if text.startswith("/recall"):
+            answer += "".join(f" | {item}" for item in recalled)
+        count = 0
+        for token in self._tokens(state, answer):
+            if count == max_tokens:
+                return EchoFinish("length", prompt_tokens, count)
+            if pause_s:
+                time.sleep(pause_s)
+            if cancelled():
+                return EchoFinish("cancelled", prompt_tokens, count)
+            yield token
+            count += 1
+        return EchoFinish("stop", prompt_tokens, count)
+
+    def advance(self, state: EchoState, text: str, output: str) -> EchoState:
+        digest = _digest(text)
+        kept = state.digests[-(MAX_TURNS_HELD - 1) * DIGEST_BYTES :]
+        answer = hashlib.sha256(_bytes(output)).digest()
+        chain = hashlib.sha256(state.chain + hashlib.sha256(_bytes(text)).digest() + answer).digest()
+        return EchoState(state.count + 1, kept + digest, chain)
+
+    def health(self, parent: EchoState, state: EchoState) -> dict[str, float]:
+        held = len(state.digests) // DIGEST_BYTES
+        added = state.count - parent.count
+        return {"turns": float(state.count), "held": float(held), "drift": added / max(held, 1)}
+
+    @staticmethod
+    def _tokens(state: EchoState, answer: str) -> Iterator[str]:
+        shown = " ".join(f"{number}:{fingerprint}" for number, fingerprint in _numbered(state, MAX_TURNS_SHOWN))
+        earlier = "... " if state.count > MAX_TURNS_SHOWN else ""
+        yield "echo"
+        yield f" {state.count}"
+        yield f" [{earlier}{shown}]"
+        yield from _WORD.findall(f" {answer}")
+
+
+def _numbered(state: EchoState, most: int) -> Iterator[tuple[int, str]]:
+    digests = state.digests[-most * DIGEST_BYTES :]
+    first = state.count - len(digests) // DIGEST_BYTES + 1
+    for index in range(0, len(digests), DIGEST_BYTES):
+        yield first + index // DIGEST_BYTES, digests[index : index + 2].hex()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(_bytes(text)).digest()[:DIGEST_BYTES]
+
+
+def _checksum(state: EchoState) -> str:
+    return sha256_hex(state.count.to_bytes(8, "little") + state.chain + state.digests)
+
+
+def _encode(state: EchoState, stamp: str) -> bytes:
+    tensors: dict[str, np.ndarray[Any, Any]] = {
+        "count": np.array([state.count], dtype=np.int64),
+        "chain": np.frombuffer(state.chain, dtype=np.uint8),
+        "digests": np.frombuffer(state.digests, dtype=np.uint8).reshape(-1, DIGEST_BYTES),
+    }
+    return save(tensors, metadata={"memos": f"{_checksum(state)} {stamp}"})
+
+
+def _decode(payload: bytes) -> tuple[EchoState, dict[str, Any]]:
+    """The state in a payload and the stamp of the model that wrote it; refuses what was cut or changed."""
+    try:
+        tensors = load(payload)
+        header = json.loads(payload[8 : 8 + int.from_bytes(payload[:8], "little")])
+        checksum, stamp = header["__metadata__"]["memos"].split(" ", 1)
+        state = EchoState(int(tensors["count"].item()), tensors["digests"].tobytes(), tensors["chain"].tobytes())
+        parts = json.loads(stamp)
+    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise StateRejected(f"the payload is not an echo state: {error}") from error
+    if not isinstance(parts, dict) or state.count < 0 or checksum != _checksum(state):
+        raise StateRejected("the state's payload is damaged: its content does not match its checksum")
+    return state, parts

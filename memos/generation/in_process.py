@@ -1,0 +1,192 @@
+"""The port over an engine in this process: of the fake in the API, and of the real model inside a model worker.
+
+The event loop never blocks: computing happens on one bounded pool of threads, blob reads and writes on another, and
+encoding on a third, so that a queue of generations delays neither. A state arrives by reference and its decoded form
+is cached under its hash; nothing else is kept between calls.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+import obstore.exceptions
+
+from memos.generation.encoder import Encoder
+from memos.generation.engine import Engine, StateRejected
+from memos.generation.pool import Pool
+from memos.generation.port import (
+    Advanced,
+    Finished,
+    GenerateRequest,
+    ModelIdentity,
+    ModelMismatch,
+    ModelUnavailable,
+    StateRef,
+    StateUnreadable,
+    Token,
+)
+from memos.generation.state_cache import StateCache
+from memos.kit.blobs import BlobCorrupt, BlobMissing, Blobs, sha256_hex
+from memos.kit.errors import Unavailable
+from memos.kit.unit_of_work import assert_no_open_transaction
+
+S = TypeVar("S")
+IO_THREADS = 8
+IO_WAITING = 1024
+EMBED_WAITING = 64
+DEFAULT_CACHE_BYTES = 64 * 1024 * 1024
+DEFAULT_CACHE_AGE_S = 600.0
+
+
+class InProcessGenerator(Generic[S]):
+    """`threads` computations at once and `waiting` behind them; `prepare` runs once in every computing thread."""
+
+    def __init__(
+        self,
+        engine: Engine[S],
+        blobs: Blobs,
+        encoder: Encoder,
+        *,
+        threads: int = 32,
+        waiting: int = 1024,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        cache_age_s: float = DEFAULT_CACHE_AGE_S,
+        prepare: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._engine = engine
+        self._blobs = blobs
+        self._encoder = encoder
+        self._compute = Pool("compute", threads, waiting, prepare)
+        self._io = Pool("blobs", IO_THREADS, IO_WAITING, prepare)
+        self._embed = Pool("embed", 1, EMBED_WAITING, prepare)
+        self._cache: StateCache[S] = StateCache(cache_bytes, cache_age_s)
+        self._start = engine.start_state()
+        self._start_payload = engine.dump_state(self._start)
+        self._identity = ModelIdentity(
+            engine.fingerprint, sha256_hex(self._start_payload), len(self._start_payload), engine.identity
+        )
+
+    @property
+    def model(self) -> ModelIdentity:
+        """What `identity` answers, for callers that hold this object itself."""
+        return self._identity
+
+    @property
+    def encoder(self) -> Encoder:
+        return self._encoder
+
+    async def identity(self) -> ModelIdentity:
+        return self._identity
+
+    def generate(self, request: GenerateRequest) -> AsyncGenerator[Token | Finished, None]:
+        assert_no_open_transaction()
+        return self._generate(request)
+
+    async def _generate(self, request: GenerateRequest) -> AsyncGenerator[Token | Finished, None]:
+        state = await self._resolve(request.state)
+        stream = self._compute.stream(
+            lambda cancelled: self._engine.generate(
+                state,
+                request.text,
+                recalled=request.recalled,
+                max_tokens=request.max_tokens,
+                temperature=request.temperature,
+                seed=request.seed,
+                cancelled=cancelled,
+            )
+        )
+        try:
+            async for item in stream:
+                yield item
+        finally:
+            await stream.aclose()
+
+    async def advance(self, parent: StateRef, text: str, output: str, blob_key: str) -> Advanced:
+        """The same parent, text and output give the same bytes, so doing it twice under one key is harmless."""
+        assert_no_open_transaction()
+        before = await self._resolve(parent)
+
+        def step() -> tuple[S, bytes, dict[str, float]]:
+            after = self._engine.advance(before, text, output)
+            return after, self._engine.dump_state(after), self._engine.health(before, after)
+
+        state, payload, health = await self._compute.run(step)
+        sha256 = await self._io.run(lambda: self._write(blob_key, payload))
+        self._cache.put(sha256, state, len(payload))
+        return Advanced(sha256, len(payload), health)
+
+    async def start_payload(self) -> bytes:
+        return self._start_payload
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        assert_no_open_transaction()
+        return await self._embed.run(lambda: self._encoder.encode(texts))
+
+    async def health(self) -> dict[str, Any]:
+        return {
+            "status": "ok",
+            "identity": self._identity.details,
+            "fingerprint": self._identity.fingerprint,
+            "start_sha256": self._identity.start_sha256,
+            "start_bytes": self._identity.start_bytes,
+            "active": self._compute.active,
+            "waiting": self._compute.waiting,
+            "limit": self._compute.limit,
+            "cache": self._cache.stats(),
+            "embedder": {"model": self._encoder.model, "dimensions": self._encoder.dimensions},
+        }
+
+    def forget_old_states(self) -> None:
+        """Drops cached states past their age. A process that may idle calls it on a timer."""
+        self._cache.expire()
+
+    async def aclose(self) -> None:
+        for pool in (self._compute, self._io, self._embed):
+            pool.close()
+
+    async def _resolve(self, ref: StateRef) -> S:
+        self._cache.expire()
+        mine = ref.fingerprint == self._identity.fingerprint
+        if ref.blob_key is None:
+            if mine and ref.sha256 == self._identity.start_sha256:
+                return self._start
+            raise self._mismatch(["start_sha256"] if mine else ["fingerprint"])
+        cached = self._cache.get(ref.sha256) if mine else None
+        if cached is not None:
+            return cached
+        key = ref.blob_key
+        state, size_bytes = await self._io.run(lambda: self._read(key, ref.sha256))
+        if not mine:  # the payload is ours and the reference is not: trust neither
+            raise self._mismatch(["fingerprint"])
+        self._cache.put(ref.sha256, state, size_bytes)
+        return state
+
+    def _read(self, key: str, sha256: str) -> tuple[S, int]:
+        try:
+            payload = self._blobs.get(key, sha256)
+            return self._engine.load_state(payload), len(payload)
+        except (BlobMissing, BlobCorrupt) as error:
+            raise StateUnreadable(error.message, blob_key=key) from error
+        except StateRejected as error:
+            if error.fields:
+                raise self._mismatch(error.fields) from error
+            raise StateUnreadable(f"object {key} is not a state: {error}", blob_key=key) from error
+        except (OSError, Unavailable, obstore.exceptions.BaseError) as error:
+            raise ModelUnavailable(f"the model cannot read the blob store: {_first_line(error)}") from error
+
+    def _write(self, key: str, payload: bytes) -> str:
+        try:
+            return self._blobs.put(key, payload)
+        except (OSError, Unavailable, obstore.exceptions.BaseError) as error:
+            raise ModelUnavailable(f"the model cannot write to the blob store: {_first_line(error)}") from error
+
+    def _mismatch(self, fields: Sequence[str]) -> ModelMismatch:
+        return ModelMismatch(
+            f"the state was made by another model; what differs: {', '.join(fields)}",
+            fields=list(fields),
+            model_fingerprint=self._identity.fingerprint,
+        )
+
+
+def _first_line(error: Exception) -> str:
+    """The blob library's messages go on for pages."""
+    return str(error).partition("\n")[0]

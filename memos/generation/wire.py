@@ -1,0 +1,135 @@
+"""What the model worker and its client say to each other, once for both sides.
+
+Errors before any result are problem documents with the HTTP status of their class; errors after the first token are an
+`error` event with the same document. `code` says which class of error to raise again on the other side.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from memos.generation.pool import QueueFull
+from memos.generation.port import (
+    FinishReason,
+    GenerateRequest,
+    ModelMismatch,
+    ModelUnavailable,
+    StateRef,
+    StateUnreadable,
+)
+from memos.kit.errors import Invalid, MemosError
+
+FINGERPRINT_HEADER = "memos-model-fingerprint"
+MAX_TEXT_CHARS = 1_000_000
+MAX_RECALLED = 1_000
+MAX_TOKENS = 8_192
+MAX_EMBED_TEXTS = 1_024
+# What an error may carry across.
+DETAILS = frozenset({"fields", "model_fingerprint", "blob_key"})
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+# Plain path segments that do not start with a dot: a key can never leave the blob store's folder.
+BlobKey = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.=-]*(/[A-Za-z0-9_][A-Za-z0-9_.=-]*)*$", max_length=500)
+]
+LongText = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARS)]
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StateBody(Message):
+    fingerprint: str
+    sha256: Sha256
+    blob_key: BlobKey | None = None
+
+    def ref(self) -> StateRef:
+        return StateRef(self.fingerprint, self.sha256, self.blob_key)
+
+
+class GenerateBody(Message):
+    state: StateBody
+    text: LongText
+    recalled: list[LongText] = Field(default_factory=list, max_length=MAX_RECALLED)
+    max_tokens: int = Field(64, ge=1, le=MAX_TOKENS)
+    temperature: float = Field(0.0, ge=0.0, le=10.0, allow_inf_nan=False)
+    seed: int | None = None
+
+    def request(self) -> GenerateRequest:
+        return GenerateRequest(
+            self.state.ref(), self.text, tuple(self.recalled), self.max_tokens, self.temperature, self.seed
+        )
+
+
+class AdvanceBody(Message):
+    parent: StateBody
+    text: LongText
+    output: LongText
+    blob_key: BlobKey
+
+
+class EmbedBody(Message):
+    texts: list[LongText] = Field(max_length=MAX_EMBED_TEXTS)
+
+
+class TokenEvent(Message):
+    text: str
+
+
+class DoneEvent(Message):
+    reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class ErrorEvent(Message):
+    """A problem document, as an event."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    code: str
+    detail: str
+    context: dict[str, Any] = Field(default_factory=dict)
+    retry_after_s: float | None = None
+
+
+class AdvancedAnswer(Message):
+    sha256: Sha256
+    size_bytes: int
+    health: dict[str, float]
+
+
+class EmbeddedAnswer(Message):
+    model: str
+    dimensions: int
+    vectors: list[list[float]]
+
+
+class HealthAnswer(Message):
+    """`active` computations run, `waiting` ones queue; beyond `limit` of both the worker answers 503."""
+
+    status: Literal["ok"]
+    identity: dict[str, Any]
+    fingerprint: str
+    start_sha256: Sha256
+    start_bytes: int
+    active: int
+    waiting: int
+    limit: int
+    cache: dict[str, int]
+    embedder: dict[str, Any]
+
+
+def problem_of(error: MemosError) -> dict[str, Any]:
+    """The problem document, with what differs named at the top level."""
+    return error.problem() | {"fields": list(error.details.get("fields", [])), "retry_after_s": error.retry_after_s}
+
+
+def error_of(problem: ErrorEvent) -> MemosError:
+    """The error that a problem document stands for. A code we do not know means the worker failed."""
+    details = {name: value for name, value in problem.context.items() if name in DETAILS}
+    for known in (ModelMismatch, StateUnreadable, QueueFull, ModelUnavailable, Invalid):
+        if problem.code == known.code:
+            return known(problem.detail, retry_after_s=problem.retry_after_s, **details)
+    return ModelUnavailable(f"the model worker failed: {problem.detail}", retry_after_s=problem.retry_after_s)

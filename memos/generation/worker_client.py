@@ -1,0 +1,204 @@
+"""The port over HTTP, to a model worker or to a balancer in front of several.
+
+Tokens arrive as server-sent events. What can be repeated without harm (identity, advance, embed) is tried a few times
+when the connection fails; a generation is tried again only while no connection was made at all. A worker that refuses,
+resets, is silent for too long, or is full is `ModelUnavailable`, and the answer's Retry-After is carried along.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import httpx2
+import stamina
+from pydantic import ValidationError
+
+from memos.generation.port import (
+    Advanced,
+    Finished,
+    GenerateRequest,
+    ModelIdentity,
+    ModelUnavailable,
+    StateRef,
+    Token,
+)
+from memos.generation.wire import (
+    FINGERPRINT_HEADER,
+    AdvancedAnswer,
+    DoneEvent,
+    EmbeddedAnswer,
+    ErrorEvent,
+    HealthAnswer,
+    TokenEvent,
+    error_of,
+)
+from memos.kit.unit_of_work import assert_no_open_transaction
+
+CONNECT_TIMEOUT_S = 2.0
+CALL_TIMEOUT_S = 30.0
+# Shorter than the worker keeps an idle connection, so that a request never meets one that is just being closed.
+KEEP_ALIVE_S = 20.0
+MAX_CONNECTIONS = 512
+MAX_KEPT_CONNECTIONS = 64
+ATTEMPTS = 3
+JSON_HEADERS = {"content-type": "application/json"}
+
+
+class ModelWorkerClient:
+    """One per process; it holds a connection pool. `turn_timeout_s` bounds the waiting for one whole generation,
+    `call_timeout_s` any other call with its retries."""
+
+    def __init__(self, url: str, *, turn_timeout_s: float = 120.0, call_timeout_s: float = CALL_TIMEOUT_S) -> None:
+        self._url = url.rstrip("/")
+        self._turn_timeout_s = turn_timeout_s
+        self._call_timeout_s = call_timeout_s
+        self._identity: ModelIdentity | None = None
+        # Our deadlines are set per call; of httpx2's own only connecting and waiting for a place in the pool are used.
+        self._http = httpx2.AsyncClient(
+            base_url=self._url,
+            timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S),
+            limits=httpx2.Limits(
+                max_connections=MAX_CONNECTIONS,
+                max_keepalive_connections=MAX_KEPT_CONNECTIONS,
+                keepalive_expiry=KEEP_ALIVE_S,
+            ),
+            trust_env=False,  # a proxy meant for the outside must not see memory text
+        )
+        self._retry = stamina.AsyncRetryingCaller(
+            attempts=ATTEMPTS, timeout=None, wait_initial=0.05, wait_max=0.2, wait_jitter=0.05
+        )
+
+    async def identity(self) -> ModelIdentity:
+        """Asked once, and again after any answer came from a model of another fingerprint."""
+        known = self._identity
+        if known is None:
+            body = HealthAnswer.model_validate(await self.health())
+            known = ModelIdentity(body.fingerprint, body.start_sha256, body.start_bytes, body.identity)
+            self._identity = known
+        return known
+
+    def generate(self, request: GenerateRequest) -> AsyncGenerator[Token | Finished, None]:
+        assert_no_open_transaction()
+        return self._generate(request)
+
+    async def _generate(self, request: GenerateRequest) -> AsyncGenerator[Token | Finished, None]:
+        remaining_s = self._turn_timeout_s
+        clock = asyncio.get_running_loop().time
+        body = _encoded(asdict(request))
+        async with AsyncExitStack() as stack:
+            started = clock()
+            with self._translated():
+                async with asyncio.timeout(remaining_s):
+                    response = await self._open_stream(stack, body)
+            remaining_s -= clock() - started
+            events = aiter(httpx2.EventSource(response))
+            while True:
+                # The time that the consumer holds a token for is its own.
+                started = clock()
+                with self._translated():
+                    async with asyncio.timeout(max(remaining_s, 0.0)):
+                        event = await anext(events, None)
+                    item = None if event is None else _item(event)
+                remaining_s -= clock() - started
+                if item is None:
+                    raise ModelUnavailable("the model worker ended an answer before it was done")
+                yield item
+                if isinstance(item, Finished):
+                    return
+
+    async def advance(self, parent: StateRef, text: str, output: str, blob_key: str) -> Advanced:
+        assert_no_open_transaction()
+        body = {"parent": asdict(parent), "text": text, "output": output, "blob_key": blob_key}
+        response = await self._call("POST", "/advance", body)
+        with self._translated():
+            answer = AdvancedAnswer.model_validate_json(response.content)
+        return Advanced(answer.sha256, answer.size_bytes, answer.health)
+
+    async def start_payload(self) -> bytes:
+        return (await self._call("GET", "/start-state")).content
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        assert_no_open_transaction()
+        response = await self._call("POST", "/embed", {"texts": list(texts)})
+        with self._translated():
+            return EmbeddedAnswer.model_validate_json(response.content).vectors
+
+    async def health(self) -> dict[str, Any]:
+        response = await self._call("GET", "/health")
+        with self._translated():
+            return HealthAnswer.model_validate_json(response.content).model_dump()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx2.Response:
+        """One repeatable call; the whole of it, retries included, within the timeout."""
+        content = None if body is None else _encoded(body)
+        with self._translated():
+            async with asyncio.timeout(self._call_timeout_s):
+                response = await self._retry(
+                    httpx2.TransportError, self._http.request, method, path, content=content, headers=JSON_HEADERS
+                )
+        self._check(response)
+        return response
+
+    async def _open_stream(self, stack: AsyncExitStack, content: bytes) -> httpx2.Response:
+        request = self._http.build_request("POST", "/generate", content=content, headers=JSON_HEADERS)
+        response = await self._retry(httpx2.ConnectError, self._http.send, request, stream=True)
+        stack.push_async_callback(response.aclose)
+        if not response.is_success:
+            await response.aread()
+        self._check(response)
+        return response
+
+    def _check(self, response: httpx2.Response) -> None:
+        """Raises the error that an answer stands for; forgets the identity when another model answered."""
+        if self._identity is not None and response.headers.get(FINGERPRINT_HEADER) != self._identity.fingerprint:
+            self._identity = None
+        if response.is_success:
+            return
+        try:
+            problem = ErrorEvent.model_validate_json(response.content)
+        except ValidationError:  # not the worker: a balancer, or another service
+            raise ModelUnavailable(
+                f"{self._url} answered HTTP {response.status_code}", retry_after_s=_retry_after_s(response)
+            ) from None
+        raise error_of(problem)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx2.TransportError as error:
+            reason = str(error) or type(error).__name__
+            raise ModelUnavailable(f"the model worker at {self._url} cannot be reached: {reason}") from error
+        except TimeoutError as error:
+            raise ModelUnavailable(f"the model worker at {self._url} did not answer in time") from error
+        except ValidationError as error:
+            raise ModelUnavailable(f"the model worker at {self._url} answered with what is not an answer") from error
+
+
+def _encoded(body: dict[str, Any]) -> bytes:
+    # ASCII, so that a lone surrogate is the worker's 422 and not our UnicodeEncodeError.
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _item(event: httpx2.ServerSentEvent) -> Token | Finished:
+    if event.event == "token":
+        return Token(TokenEvent.model_validate_json(event.data).text)
+    if event.event == "done":
+        done = DoneEvent.model_validate_json(event.data)
+        return Finished(done.reason, done.prompt_tokens, done.completion_tokens)
+    if event.event == "error":
+        raise error_of(ErrorEvent.model_validate_json(event.data))
+    raise ModelUnavailable(f"the model worker sent an event of an unknown kind: {event.event!r}")
+
+
+def _retry_after_s(response: httpx2.Response) -> float | None:
+    try:
+        return float(response.headers.get("retry-after", ""))
+    except ValueError:  # absent, or a date: the error's own default serves
+        return None
