@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input -c constraints.txt
+# One line for each package, and the size of those that take a while; what goes wrong is told in full on stderr.
+PROGRESS := | awk '/^Collecting/ { printf "  %s\n", $$2; fflush() } /Downloading.*MB\)/ { printf "    %s\n", $$0; fflush() }'
 # The order of the tests is random; `make test SEED=...` repeats one.
 SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
 WORKERS ?= 2
@@ -72,12 +74,12 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.installed: $(INPUTS) | $(VENV)/.made
-	@echo "== installing memos into $(VENV): the first time this takes a minute or more"
-	@$(PIP_INSTALL) -e '.[all]'
+	@echo "== installing memos into $(VENV) (once, a minute or more)"
+	@$(PIP_INSTALL) -e '.[all]' $(PROGRESS)
 	@touch $@
 
 # The development install holds the serving one.
 $(VENV)/.installed-dev: $(INPUTS) | $(VENV)/.made
-	@echo "== installing memos and its development tools into $(VENV): the first time this takes a minute or more"
-	@$(PIP_INSTALL) -e '.[dev]'
+	@echo "== installing memos and its development tools into $(VENV) (once, a minute or more)"
+	@$(PIP_INSTALL) -e '.[dev]' $(PROGRESS)
 	@touch $(VENV)/.installed $@
