@@ -9,6 +9,7 @@ of a process with threads may deadlock. Refuses to run the program when the pare
 
 import ctypes
 import os
+import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
@@ -18,6 +19,10 @@ def main(parent: int, death_signal: int, account: str, argv: list[str]) -> None:
     # A session of its own: Ctrl-C in the terminal is for memos, which lets turns finish before it stops Postgres.
     os.setsid()
     os.umask(0o077)
+    # A parent started with nohup or by a shell in the background ignores signals, and that would be inherited.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     libc = ctypes.CDLL(None, use_errno=True)
     if account != "-":
         uid, gid = (int(part) for part in account.split(":"))

@@ -6,12 +6,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
+
+import pytest
 
 from memos.embedded.place import SHARED
 from memos.embedded.process import ProcessId, wait_until
@@ -53,24 +57,57 @@ def living(pid: int) -> ProcessId:
     return process
 
 
+@cache
+def interpreter_for(user: int | None) -> str | None:
+    """A Python that can run memos as that user, or None. Ours may lie below a folder that is private to root; then the
+    system's own of the same version does, with our packages."""
+    if user is None:
+        return sys.executable
+    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for candidate in (sys.executable, f"/usr/bin/python{minor}", f"/usr/local/bin/python{minor}"):
+        try:
+            subprocess.run(
+                [candidate, "-c", "import memos.embedded.postgres"],
+                env=_environment(),
+                cwd="/",
+                user=user,
+                group=user,
+                extra_groups=[],
+                check=True,
+                capture_output=True,
+            )
+        except (OSError, subprocess.CalledProcessError):
+            continue  # the next candidate; the caller skips when none is left
+        return candidate
+    return None
+
+
+def _environment() -> dict[str, str]:
+    paths = os.pathsep.join([str(REPOSITORY), sysconfig.get_path("purelib")])
+    return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200", "PYTHONPATH": paths}
+
+
 class Parent:
     """A Python process of its own that runs one of the scripts in this folder; its lines are kept as they come."""
 
     def __init__(self, script: str, *arguments: str | Path, user: int | None = None, **environment: str) -> None:
-        self._output = tempfile.TemporaryFile()
+        python = interpreter_for(user)
+        if python is None:
+            pytest.skip(f"no Python on this machine that user {user} may run")
+        self._output = os.memfd_create("output")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", f"tests.embedded.{script}", *(str(argument) for argument in arguments)],
+            [python, "-m", f"tests.embedded.{script}", *(str(argument) for argument in arguments)],
             stdout=self._output,
             stderr=subprocess.STDOUT,
             cwd=REPOSITORY,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200", **environment},
+            env=_environment() | environment,
             user=user,
             group=user,
             extra_groups=[] if user is not None else None,
         )
 
     def output(self) -> str:
-        return os.pread(self._output.fileno(), 1_000_000, 0).decode()
+        return os.pread(self._output, 1_000_000, 0).decode()
 
     def wait_for(self, text: str, timeout_s: float = BOUND_S) -> str:
         """The first line with `text`."""
@@ -103,4 +140,4 @@ class Parent:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.kill()
-        self._output.close()
+        os.close(self._output)

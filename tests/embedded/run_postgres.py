@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 from memos.embedded.postgres import EmbeddedPostgres
@@ -23,5 +24,7 @@ facts = {
     "postmaster": int((postgres.cluster / "postmaster.pid").read_text().split()[0]),
 }
 print(json.dumps(facts), flush=True)
-signal.sigwait({signal.SIGTERM})
+told = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: told.set())
+told.wait()
 postgres.stop()
