@@ -1,0 +1,93 @@
+"""The worker's HTTP interface over a generator in this process. What travels is defined in `memos.generation.wire`."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.responses import Response
+
+from memos.generation.in_process import InProcessGenerator
+from memos.generation.wire import (
+    FINGERPRINT_HEADER,
+    AdvanceBody,
+    AdvancedAnswer,
+    EmbedBody,
+    EmbeddedAnswer,
+    GenerateBody,
+    HealthAnswer,
+)
+from memos.kit.errors import MemosError
+from workers.model.problems import internal, invalid, problem_response
+from workers.model.sse import TokenStream
+
+
+def build_app(generator: InProcessGenerator[Any], *, forget_every_s: float) -> FastAPI:
+    """`forget_every_s`: how often states past their age are dropped from the cache."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
+        forgetting = asyncio.create_task(_forget_forever(generator, forget_every_s))
+        yield
+        forgetting.cancel()
+        await asyncio.gather(forgetting, return_exceptions=True)
+        await generator.aclose()
+
+    app = FastAPI(title="memos model worker", lifespan=lifespan, docs_url=None, redoc_url=None)
+    stamp = {FINGERPRINT_HEADER: generator.model.fingerprint}
+    _add_error_handlers(app, stamp)
+    _add_routes(app, generator, stamp)
+    return app
+
+
+def _add_routes(app: FastAPI, generator: InProcessGenerator[Any], stamp: dict[str, str]) -> None:
+    @app.get("/health")
+    async def health(response: Response) -> HealthAnswer:
+        response.headers.update(stamp)
+        return HealthAnswer.model_validate(await generator.health())
+
+    @app.get("/start-state")
+    async def start_state() -> Response:
+        return Response(await generator.start_payload(), media_type="application/octet-stream", headers=stamp)
+
+    @app.post("/generate")
+    async def generate(body: GenerateBody) -> Response:
+        return TokenStream(generator.generate(body.request()), stamp)
+
+    @app.post("/advance")
+    async def advance(body: AdvanceBody, response: Response) -> AdvancedAnswer:
+        response.headers.update(stamp)
+        made = await generator.advance(body.parent.ref(), body.text, body.output, body.blob_key)
+        return AdvancedAnswer(sha256=made.sha256, size_bytes=made.size_bytes, health=made.health)
+
+    @app.post("/embed")
+    async def embed(body: EmbedBody, response: Response) -> EmbeddedAnswer:
+        response.headers.update(stamp)
+        vectors = await generator.embed(body.texts)
+        encoder = generator.encoder
+        return EmbeddedAnswer(model=encoder.model, dimensions=encoder.dimensions, vectors=vectors)
+
+
+def _add_error_handlers(app: FastAPI, stamp: dict[str, str]) -> None:
+    async def refused(request: Request, error: Exception) -> Response:
+        if isinstance(error, RequestValidationError):
+            return problem_response(invalid(error), stamp)
+        if isinstance(error, MemosError):
+            return problem_response(error, stamp)
+        raise error
+
+    app.add_exception_handler(RequestValidationError, refused)
+    app.add_exception_handler(MemosError, refused)
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> Response:
+        # The server logs the traceback as well; the caller learns that it was us and not them.
+        return problem_response(internal(error), stamp)
+
+
+async def _forget_forever(generator: InProcessGenerator[Any], every_s: float) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        generator.forget_old_states()

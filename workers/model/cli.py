@@ -1,0 +1,54 @@
+"""The command line of the model worker."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memos.kit.errors import MemosError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def serve(
+    engine: Annotated[str, typer.Option(help="Which model answers: rxt, or echo (a deterministic fake).")],
+    blob_url: Annotated[str, typer.Option(help="Where states are kept: file:///folder or s3://bucket/prefix.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
+    port_file: Annotated[
+        Path | None, typer.Option(help="Written with the port number once requests are taken.")
+    ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint folder; unset: the released one.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Computations at once; each uses one core.")] = 2,
+    queue: Annotated[int, typer.Option(min=0, help="Computations that may wait; beyond them callers get 503.")] = 64,
+    cache_bytes: Annotated[int, typer.Option(min=0, help="Bound of the cache of decoded states.")] = 256 * 1024 * 1024,
+    cache_age_s: Annotated[float, typer.Option(min=1.0, help="Longest time a state stays in the cache.")] = 600.0,
+    drain_s: Annotated[int, typer.Option(min=0, help="How long work in flight may go on after SIGTERM.")] = 20,
+) -> None:
+    """Serves one model until SIGTERM; then finishes what it is doing and exits 0."""
+    # Before anything loads a numerics library: each computation uses one thread, which also fixes its results.
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TOKENIZERS_PARALLELISM"):
+        os.environ[variable] = "false" if variable == "TOKENIZERS_PARALLELISM" else "1"
+    from workers.model.server import Options, run
+
+    try:
+        run(
+            Options(
+                engine=engine,
+                blob_url=blob_url,
+                host=host,
+                port=port,
+                port_file=port_file,
+                checkpoint=checkpoint,
+                threads=threads,
+                queue=queue,
+                cache_bytes=cache_bytes,
+                cache_age_s=cache_age_s,
+                drain_s=drain_s,
+            )
+        )
+    except MemosError as error:
+        typer.echo(f"{error.message}\n{error.hint}", err=True)
+        raise typer.Exit(1) from error

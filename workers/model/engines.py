@@ -1,0 +1,101 @@
+"""Which engines a worker can load, by name. Neural code knows nothing of memos, so its refusals are put into the
+contract's words here; everything else passes through."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from memos.generation.echo import EchoEngine
+from memos.generation.engine import Engine, Finish, StateRejected
+from memos.kit.errors import StartupError
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An engine, and what every computing thread must do before its first computation."""
+
+    engine: Engine[Any]
+    prepare_thread: Callable[[], None]
+
+
+class RxtAdapter:
+    """`models.engine.RxtEngine` as an `Engine`."""
+
+    def __init__(self, checkpoint: Path | None) -> None:
+        from models.engine import RxtEngine
+
+        self._engine = RxtEngine.load(checkpoint)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return dict(self._engine.identity)
+
+    @property
+    def fingerprint(self) -> str:
+        return str(self._engine.fingerprint)
+
+    def start_state(self) -> Any:
+        return self._engine.start_state()
+
+    def load_state(self, payload: bytes) -> Any:
+        from models.errors import StateRejected as Refused
+
+        try:
+            return self._engine.load_state(payload)
+        except Refused as error:
+            raise StateRejected(str(error), error.fields) from error
+
+    def dump_state(self, state: Any) -> bytes:
+        return self._engine.dump_state(state)
+
+    def generate(
+        self,
+        state: Any,
+        text: str,
+        *,
+        recalled: Sequence[str] = (),
+        max_tokens: int = 64,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Generator[str, None, Finish]:
+        return self._engine.generate(
+            state,
+            text,
+            recalled=recalled,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            seed=seed,
+            cancelled=cancelled,
+        )
+
+    def advance(self, state: Any, text: str, output: str) -> Any:
+        return self._engine.advance(state, text, output)
+
+    def health(self, parent: Any, state: Any) -> dict[str, float]:
+        return dict(self._engine.health(parent, state))
+
+
+def _one_torch_thread() -> None:
+    """Torch keeps the number of threads per thread: one set at start-up would not reach the pool's."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _rxt(checkpoint: Path | None) -> Loaded:
+    return Loaded(RxtAdapter(checkpoint), _one_torch_thread)
+
+
+def _echo(revision: int) -> Callable[[Path | None], Loaded]:
+    return lambda checkpoint: Loaded(EchoEngine(revision), lambda: None)
+
+
+ENGINES: Mapping[str, Callable[[Path | None], Loaded]] = {"rxt": _rxt, "echo": _echo(1), "echo-2": _echo(2)}
+
+
+def load_engine(name: str, checkpoint: Path | None) -> Loaded:
+    if name not in ENGINES:
+        raise StartupError(f"there is no engine named {name!r}", hint=f"Use one of: {', '.join(sorted(ENGINES))}.")
+    return ENGINES[name](checkpoint)
