@@ -7,8 +7,13 @@ errors, random order whose seed is printed, and hypothesis in one of two profile
 Fixtures that start processes live next to the tests that need them.
 """
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.live import Live, serve
+from tests.support.postgres import Cluster, cluster
 
 # Wall time says nothing on a shared machine: no deadline for one example. pytest-timeout bounds every test.
 settings.register_profile("quick", max_examples=40, deadline=None, print_blob=True)
@@ -22,3 +27,17 @@ settings.load_profile("quick")
 def anyio_backend() -> str:
     """Asynchronous tests carry `@pytest.mark.anyio` and run on asyncio, which is what the service runs on."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Cluster]:
+    """One real Postgres for this test process."""
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def live(postgres_cluster: Cluster) -> Iterator[Live]:
+    """One real API over a database of its own, with the echo generator, shared by tests that leave it healthy."""
+    with serve(postgres_cluster.database()) as service:
+        yield service

@@ -30,6 +30,10 @@ class ModelMismatch(Conflict):
     code = "model_mismatch"
     hint = "Serve the model the conversation is pinned to, or start a new conversation."
 
+    @classmethod
+    def between(cls, pinned: str, serving: str) -> "ModelMismatch":
+        return cls(f"the memory was made by model {pinned[:12]}, and {serving[:12]} is serving")
+
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:

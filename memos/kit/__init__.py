@@ -1,1 +1,1 @@
-"""Plumbing without business rules: configuration, errors, ids, database, blobs, logs. Nothing here knows what a turn is."""
+"""Plumbing without business rules: configuration, errors, ids, database, blobs. Nothing here knows what a turn is."""

@@ -103,11 +103,8 @@ def translated(error: BaseException) -> BaseException:
     if isinstance(error, sqlalchemy.exc.TimeoutError):
         return DatabaseUnavailable("every database connection of this process is in use")
     if isinstance(error, sqlalchemy.exc.DBAPIError):
-        state = getattr(error.orig, "sqlstate", None)
-        # 57P0x: shutting down or crashed; 53xxx: out of connections, memory or disk; 08xxx: connection; 55P03/57014: timeouts
-        if error.connection_invalidated or state is None or state[:2] in ("08", "53", "57") or state == "55P03":
-            if isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError | sqlalchemy.exc.InternalError):
-                return DatabaseUnavailable(f"the database is not available ({state or 'connection lost'})")
-            if error.connection_invalidated:
-                return DatabaseUnavailable("the database connection was lost")
+        state = getattr(error.orig, "sqlstate", None) or "08000"
+        # 08: connection; 53: out of connections, memory or disk; 57P: shutting down; 55P03 and 57014: time limits
+        if error.connection_invalidated or state[:2] in ("08", "53", "57") or state == "55P03":
+            return DatabaseUnavailable(f"the database is not available (SQLSTATE {state})")
     return error

@@ -16,9 +16,9 @@ class Recall(Body):
 class TurnCreate(Body):
     input: Text
     stream: bool = False
-    recall: Recall = Field(default_factory=Recall)
+    recall: Recall = Recall(top_k=8)
     consistency: Literal["latest", "eventual"] = Field(
-        "latest", description="latest: the answer has seen every earlier turn. eventual: it may lag, and says by how much."
+        "latest", description="latest: the answer has seen every earlier turn. eventual: it may lag, and says how far."
     )
     min_version: int | None = Field(None, ge=0, le=2**31 - 1, description="Do not read a state older than this one.")
     max_tokens: int = Field(64, ge=1, le=1024)

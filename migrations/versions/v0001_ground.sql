@@ -46,12 +46,11 @@ CREATE TABLE conversations (
   epoch integer NOT NULL DEFAULT 0 CHECK (epoch >= 0),
   next_seq integer NOT NULL DEFAULT 1 CHECK (next_seq >= 1),
   parent_id text COLLATE "C",           -- the conversation it was forked from,
-  parent_seq integer,                   -- after this turn,
-  parent_epoch integer,                 -- as that line stood in this epoch
+  parent_seq integer,                   -- after this turn; lineage names the exact version
   created_at timestamptz NOT NULL DEFAULT now(),
   UNIQUE (tenant_id, id),
   FOREIGN KEY (tenant_id, parent_id) REFERENCES conversations (tenant_id, id),
-  CHECK (num_nulls(parent_id, parent_seq, parent_epoch) IN (0, 3))
+  CHECK (num_nulls(parent_id, parent_seq) IN (0, 2))
 );
 CREATE INDEX conversations_by_user ON conversations (tenant_id, user_id, id);
 

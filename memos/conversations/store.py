@@ -1,0 +1,49 @@
+"""SQL of conversations."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import RowMapping, text
+
+from memos.kit.unit_of_work import UnitOfWork
+
+_VIEW = """
+    SELECT c.id, c.user_id, c.agent_id, c.title, c.metadata, c.created_at, c.epoch, c.next_seq - 1 AS turn_count,
+      c.fingerprint, c.parent_id, c.parent_seq, m.id AS state_cube_id, m.head_number AS state_version,
+      (SELECT count(*) FROM turns t WHERE t.conversation_id = c.id AND t.status IN ('accepted', 'answered'))
+        AS pending_turns
+    FROM conversations c JOIN memcubes m ON m.conversation_id = c.id AND m.kind = 'activation'"""
+_GET = text(f"{_VIEW} WHERE c.id = :id")
+_LIST = text(f"""{_VIEW}
+    WHERE (CAST(:user_id AS text) IS NULL OR c.user_id = :user_id)
+      AND (CAST(:before AS text) IS NULL OR c.id < :before)
+    ORDER BY c.id DESC LIMIT :limit""")
+_INSERT = text("""
+    INSERT INTO conversations (tenant_id, id, user_id, agent_id, title, metadata, fingerprint, next_seq,
+      parent_id, parent_seq)
+    VALUES (:tenant_id, :id, :user_id, :agent_id, :title, :metadata, :fingerprint, :next_seq, :parent_id, :parent_seq)
+    """)
+# The head lock: whoever moves a conversation's state or epoch holds this row until it commits (P3).
+_LOCK = text("SELECT id, epoch, next_seq, fingerprint FROM conversations WHERE id = :id FOR UPDATE")
+_RAISE_EPOCH = text("UPDATE conversations SET epoch = epoch + 1 WHERE id = :id")
+
+
+async def get(work: UnitOfWork, conversation_id: str) -> RowMapping | None:
+    return await work.first(_GET, id=conversation_id)
+
+
+async def listing(work: UnitOfWork, *, user_id: str | None, before: str | None, limit: int) -> Sequence[RowMapping]:
+    return await work.all(_LIST, user_id=user_id, before=before, limit=limit)
+
+
+async def insert(work: UnitOfWork, *, metadata: dict[str, Any], **columns: Any) -> None:
+    await work.run(_INSERT, tenant_id=work.tenant_id, metadata=Jsonb(metadata), **columns)
+
+
+async def lock(work: UnitOfWork, conversation_id: str) -> RowMapping | None:
+    return await work.first(_LOCK, id=conversation_id)
+
+
+async def raise_epoch(work: UnitOfWork, conversation_id: str) -> None:
+    await work.run(_RAISE_EPOCH, id=conversation_id)

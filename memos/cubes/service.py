@@ -1,0 +1,47 @@
+"""Reads memory cubes: their versions, payloads and lineage."""
+
+from typing import Literal
+
+from sqlalchemy import RowMapping
+
+from memos.cubes import store
+from memos.cubes.schemas import Cube, Lineage, LineageEdge, LineageNode, Version
+from memos.kit.errors import NotFound
+from memos.kit.unit_of_work import UnitOfWork
+
+MOST_NODES = 2000
+Direction = Literal["up", "down", "both"]
+
+
+async def get(work: UnitOfWork, cube_id: str) -> Cube:
+    row = await store.get_cube(work, cube_id)
+    if row is None:
+        raise NotFound(f"there is no cube {cube_id}")
+    return Cube(**row)
+
+
+def version_view(row: RowMapping) -> Version:
+    return Version(**{name: row[name] for name in Version.model_fields})
+
+
+async def version_row(work: UnitOfWork, cube_id: str, number: int) -> RowMapping:
+    row = await store.get_version(work, cube_id, number)
+    if row is None:
+        await get(work, cube_id)
+        raise NotFound(f"cube {cube_id} has no version {number}")
+    return row
+
+
+async def lineage(work: UnitOfWork, cube_id: str, direction: Direction, depth: int) -> Lineage:
+    """What a cube came from (up), what came of it (down), or both, within `depth` edges."""
+    await get(work, cube_id)
+    ids: dict[str, None] = {}
+    for up in {"up": [True], "down": [False], "both": [True, False]}[direction]:
+        found = await store.reached(work, cube_id=cube_id, up=up, depth=depth, limit=MOST_NODES + 1)
+        ids.update(dict.fromkeys(found))
+    shown = list(ids)[:MOST_NODES]
+    return Lineage(
+        nodes=[LineageNode(**row) for row in await store.nodes(work, shown)],
+        edges=[LineageEdge(**row) for row in await store.edges(work, shown)],
+        truncated=len(ids) > MOST_NODES,
+    )

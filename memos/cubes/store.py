@@ -1,0 +1,164 @@
+"""SQL of memory cubes, their versions and their lineage. Versions and edges are only ever inserted."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import RowMapping, text
+
+from memos.kit.unit_of_work import UnitOfWork
+
+_INSERT_CUBE = text("""
+    INSERT INTO memcubes (tenant_id, id, kind, user_id, agent_id, conversation_id, lifecycle, head_version_id)
+    VALUES (:tenant_id, :id, :kind, :user_id, :agent_id, :conversation_id, 'activated', :head_version_id)""")
+_INSERT_VERSION = text("""
+    INSERT INTO memcube_versions (tenant_id, id, cube_id, number, operation, parent_id, parent_hash, hash, commitment,
+      nonce, payload, blob_id, content, payload_sha256, size_bytes, fingerprint, metadata, conversation_id, epoch,
+      turn_id, turn_seq, created_at, created_by)
+    VALUES (:tenant_id, :id, :cube_id, :number, :operation, :parent_id, :parent_hash, :hash, :commitment,
+      :nonce, :payload, :blob_id, :content, :payload_sha256, :size_bytes, :fingerprint, :metadata, :conversation_id,
+      :epoch, :turn_id, :turn_seq, :created_at, :created_by)""")
+_INSERT_EDGE = text("""
+    INSERT INTO lineage_edges (tenant_id, child_id, parent_id, relation)
+    VALUES (:tenant_id, :child_id, :parent_id, :relation)""")
+_MOVE_HEAD = text("""
+    UPDATE memcubes SET head_version_id = :version_id, head_number = :number, writes = writes + 1
+    WHERE id = :cube_id AND head_version_id = :expected""")
+_COUNT_READ = text("UPDATE memcubes SET reads = reads + 1, last_read_at = now() WHERE id = :cube_id")
+_INSERT_BLOB = text("INSERT INTO blobs (tenant_id, id) VALUES (:tenant_id, :id)")
+_CUBE = """c.id, c.kind, c.user_id, c.agent_id, c.conversation_id, c.lifecycle, c.frozen,
+    c.head_number AS head_version, c.priority, c.tags, c.created_at, c.reads, c.writes"""
+_VERSION = """v.id, v.cube_id, v.number, v.operation, v.parent_id, v.hash, v.parent_hash, v.commitment,
+    v.payload_sha256, v.size_bytes, v.fingerprint, v.conversation_id, v.epoch, v.turn_id, v.turn_seq, v.metadata,
+    v.created_at, v.created_by, v.payload, v.blob_id, v.content"""
+_GET_CUBE = text(f"SELECT {_CUBE} FROM memcubes c WHERE c.id = :id")
+_LIST_CUBES = text(f"""
+    SELECT {_CUBE} FROM memcubes c
+    WHERE (CAST(:kind AS text) IS NULL OR c.kind = :kind)
+      AND (CAST(:user_id AS text) IS NULL OR c.user_id = :user_id)
+      AND (CAST(:conversation_id AS text) IS NULL OR c.conversation_id = :conversation_id)
+      AND (CAST(:before AS text) IS NULL OR c.id < :before)
+    ORDER BY c.id DESC LIMIT :limit""")
+_GET_VERSION = text(f"SELECT {_VERSION} FROM memcube_versions v WHERE v.cube_id = :cube_id AND v.number = :number")
+_LIST_VERSIONS = text(f"""
+    SELECT {_VERSION} FROM memcube_versions v
+    WHERE v.cube_id = :cube_id AND (CAST(:before AS integer) IS NULL OR v.number < :before)
+    ORDER BY v.number DESC LIMIT :limit""")
+# The head of a conversation's state, with what it takes to read it.
+_HEAD = text(f"""
+    SELECT {_VERSION} FROM memcubes c JOIN memcube_versions v ON v.id = c.head_version_id
+    WHERE c.conversation_id = :conversation_id AND c.kind = 'activation'""")
+# A state's own past: every version has at most one of these edges, so this is a line and not a graph.
+_LINE = text("""
+    WITH RECURSIVE line AS (
+      SELECT CAST(:version_id AS text) COLLATE "C" AS id
+      UNION ALL
+      SELECT e.parent_id FROM line JOIN lineage_edges e ON e.child_id = line.id
+      WHERE e.relation IN ('advances', 'restores', 'forks'))
+    SELECT v.id, v.turn_id, v.turn_seq, v.operation, v.conversation_id FROM line JOIN memcube_versions v USING (id)""")
+_VERSION_BY_ID = text(f"SELECT {_VERSION} FROM memcube_versions v WHERE v.id = :id")
+# A turn that a rollback left behind still has its state; the newest is the one to fork from.
+_LEFT_BEHIND = text(f"""
+    SELECT {_VERSION} FROM memcube_versions v
+    WHERE v.conversation_id = :conversation_id AND v.turn_seq = :seq AND v.operation = 'advance'
+    ORDER BY v.number DESC LIMIT 1""")
+_LINEAGE = """
+    WITH RECURSIVE reached (id, depth) AS (
+      {seed}
+      UNION
+      SELECT {other}, r.depth + 1 FROM reached r JOIN lineage_edges e ON {mine} = r.id WHERE r.depth < :depth
+    )
+    SELECT id, min(depth) AS depth FROM reached GROUP BY id ORDER BY min(depth), id LIMIT :limit"""
+# Where a cube came from starts at its head; what came of it starts at any of its versions.
+_LINEAGE_UP = text(
+    _LINEAGE.format(
+        seed="SELECT head_version_id, 0 FROM memcubes WHERE id = :cube_id", other="e.parent_id", mine="e.child_id"
+    )
+)
+_LINEAGE_DOWN = text(
+    _LINEAGE.format(
+        seed="SELECT id, 0 FROM memcube_versions WHERE cube_id = :cube_id", other="e.child_id", mine="e.parent_id"
+    )
+)
+_NODES = text("""
+    SELECT v.id, v.cube_id, v.number, c.kind, v.operation, v.conversation_id, v.turn_id, v.turn_seq, v.epoch,
+      v.created_at
+    FROM memcube_versions v JOIN memcubes c ON c.id = v.cube_id WHERE v.id = ANY(:ids) ORDER BY v.id""")
+_EDGES = text("""
+    SELECT child_id AS child, parent_id AS parent, relation FROM lineage_edges
+    WHERE child_id = ANY(:ids) AND parent_id = ANY(:ids) ORDER BY child_id, parent_id, relation""")
+
+
+async def insert_cube(work: UnitOfWork, **columns: Any) -> None:
+    await work.run(_INSERT_CUBE, tenant_id=work.tenant_id, **columns)
+
+
+async def insert_version(work: UnitOfWork, columns: dict[str, Any]) -> None:
+    await work.run(_INSERT_VERSION, **(columns | {"tenant_id": work.tenant_id, "metadata": Jsonb(columns["metadata"])}))
+
+
+async def insert_edge(work: UnitOfWork, *, child_id: str, parent_id: str, relation: str) -> None:
+    await work.run(_INSERT_EDGE, tenant_id=work.tenant_id, child_id=child_id, parent_id=parent_id, relation=relation)
+
+
+async def move_head(work: UnitOfWork, *, cube_id: str, version_id: str, number: int, expected: str) -> bool:
+    return bool(await work.run(_MOVE_HEAD, cube_id=cube_id, version_id=version_id, number=number, expected=expected))
+
+
+async def count_read(work: UnitOfWork, cube_id: str) -> None:
+    await work.run(_COUNT_READ, cube_id=cube_id)
+
+
+async def insert_blob(work: UnitOfWork, blob_id: str) -> None:
+    await work.run(_INSERT_BLOB, tenant_id=work.tenant_id, id=blob_id)
+
+
+async def get_cube(work: UnitOfWork, cube_id: str) -> RowMapping | None:
+    return await work.first(_GET_CUBE, id=cube_id)
+
+
+async def list_cubes(work: UnitOfWork, **filters: Any) -> Sequence[RowMapping]:
+    return await work.all(_LIST_CUBES, **filters)
+
+
+async def get_version(work: UnitOfWork, cube_id: str, number: int) -> RowMapping | None:
+    return await work.first(_GET_VERSION, cube_id=cube_id, number=number)
+
+
+async def version_by_id(work: UnitOfWork, version_id: str) -> RowMapping:
+    return await work.one(_VERSION_BY_ID, id=version_id)
+
+
+async def first_version(work: UnitOfWork, cube_id: str) -> RowMapping:
+    return await work.one(_GET_VERSION, cube_id=cube_id, number=0)
+
+
+async def list_versions(work: UnitOfWork, *, cube_id: str, before: int | None, limit: int) -> Sequence[RowMapping]:
+    return await work.all(_LIST_VERSIONS, cube_id=cube_id, before=before, limit=limit)
+
+
+async def head(work: UnitOfWork, conversation_id: str) -> RowMapping:
+    return await work.one(_HEAD, conversation_id=conversation_id)
+
+
+async def line(work: UnitOfWork, version_id: str) -> Sequence[RowMapping]:
+    """The versions a state came through, newest first, across rollbacks and forks."""
+    return await work.all(_LINE, version_id=version_id)
+
+
+async def left_behind(work: UnitOfWork, *, conversation_id: str, seq: int) -> RowMapping | None:
+    return await work.first(_LEFT_BEHIND, conversation_id=conversation_id, seq=seq)
+
+
+async def reached(work: UnitOfWork, *, cube_id: str, up: bool, depth: int, limit: int) -> list[str]:
+    """Ids of versions within `depth` edges of a cube, nearest first."""
+    rows = await work.all(_LINEAGE_UP if up else _LINEAGE_DOWN, cube_id=cube_id, depth=depth, limit=limit)
+    return [row["id"] for row in rows]
+
+
+async def nodes(work: UnitOfWork, ids: list[str]) -> Sequence[RowMapping]:
+    return await work.all(_NODES, ids=ids)
+
+
+async def edges(work: UnitOfWork, ids: list[str]) -> Sequence[RowMapping]:
+    return await work.all(_EDGES, ids=ids)

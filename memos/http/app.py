@@ -1,0 +1,49 @@
+"""Puts the API together. `create_app(settings)` builds nothing that needs the network until the app starts."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+import memos
+from memos.http import problems
+from memos.http.middleware import BodyLimit, RequestId
+from memos.http.routes import conversations, cubes, health, jobs, keys, turns
+from memos.kit.config import Settings
+from memos.runtime import Background, Runtime
+
+DESCRIPTION = "One REST call per conversational turn; governed, versioned memory behind it."
+
+
+def create_app(settings: Settings, *, children: Callable[[], dict[str, Any]] | None = None) -> FastAPI:
+    """The API over one runtime. Without Redis it also runs the background work itself. `children` reports the
+    processes that the embedded service supervises."""
+    runtime = Runtime(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await runtime.start()
+        await runtime.turns.start()
+        background = Background.in_process(runtime) if settings.redis_url is None else None
+        app.state.background = background
+        if background is not None:
+            await background.start()
+        try:
+            yield
+        finally:
+            await runtime.turns.stop()
+            if background is not None:
+                await background.stop()
+            await runtime.stop()
+
+    app = FastAPI(title="memos", version=memos.__version__, description=DESCRIPTION, lifespan=lifespan)
+    app.state.runtime = runtime
+    app.state.background = None
+    app.state.children = children
+    problems.install(app)
+    for module in (conversations, turns, cubes, jobs, keys, health):
+        app.include_router(module.router)
+    app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestId)
+    return app

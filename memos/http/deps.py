@@ -1,0 +1,81 @@
+"""What routes ask for: the runtime, the caller, the idempotency claim, one page's bounds."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Header, Path, Query, Request
+from pydantic import BaseModel
+
+from memos.idempotency.service import Claim
+from memos.kernel.canonical import canonical_json
+from memos.keys.schemas import Scope
+from memos.keys.service import Principal
+from memos.kit.schema import Problem
+from memos.runtime import Runtime
+
+MOST_PER_PAGE = 200
+
+
+def runtime_of(request: Request) -> Runtime:
+    return cast(Runtime, request.app.state.runtime)
+
+
+RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
+
+
+def _caller(scope: Scope) -> Callable[..., Awaitable[Principal]]:
+    async def authenticated(
+        runtime: RuntimeDep, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
+    ) -> Principal:
+        principal = await runtime.keys.authenticate(authorization)
+        principal.require(scope)
+        return principal
+
+    return authenticated
+
+
+Reader = Annotated[Principal, Depends(_caller("read"))]
+App = Annotated[Principal, Depends(_caller("app"))]
+Admin = Annotated[Principal, Depends(_caller("admin"))]
+Operator = Annotated[Principal, Depends(_caller("operator"))]
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[\x21-\x7e]{1,255}$",
+        description="One key, one effect: a retry with the same key and body gets the stored answer.",
+    ),
+]
+Limit = Annotated[int, Query(ge=1, le=MOST_PER_PAGE)]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")]
+
+ID = r"_[0-9a-f]{32}$"
+ConversationId = Annotated[str, Path(pattern="^conv" + ID)]
+TurnId = Annotated[str, Path(pattern="^turn" + ID)]
+CubeId = Annotated[str, Path(pattern="^cube" + ID)]
+JobId = Annotated[str, Path(pattern="^job" + ID)]
+KeyId = Annotated[str, Path(pattern="^key" + ID)]
+
+
+def claim_for(request: Request, runtime: Runtime, key: str | None, body: BaseModel | None) -> Claim:
+    """What the key is claimed for: this method, path and body, whatever the body's spacing or order."""
+    wanted: dict[str, Any] = {"method": request.method, "path": request.url.path}
+    wanted["body"] = body.model_dump(mode="json") if body is not None else None
+    digest = hashlib.sha256(canonical_json(wanted)).hexdigest()
+    return Claim(key=key, request_sha256=digest, ttl_s=runtime.settings.idempotency_ttl_s)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problem documents a route may answer with, for the OpenAPI document."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    meaning = {
+        400: "Malformed", 401: "No valid key", 403: "The key lacks the scope", 404: "No such thing", 409: "Conflict",
+        413: "Too large", 422: "Does not fit the contract", 429: "Too much at once", 503: "Try again",
+    }  # fmt: skip
+    always = (400, 401, 403, 413, 422, 503)
+    return {
+        status: {"description": meaning[status], "content": content, "model": Problem}
+        for status in sorted({*always, *statuses})
+    }

@@ -1,0 +1,93 @@
+"""/v1/cubes"""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+
+from memos.cubes import service, store
+from memos.cubes.schemas import Cube, Kind, Lineage, Version
+from memos.cubes.versions import state_ref
+from memos.http.deps import CubeId, Cursor, Limit, Reader, RuntimeDep, problems
+from memos.kit.pages import decode, decode_number, page
+from memos.kit.schema import Page
+
+router = APIRouter(prefix="/v1/cubes", tags=["cubes"])
+Number = Annotated[int, Path(ge=0, le=2**31 - 1)]
+SAFETENSORS = "application/vnd.safetensors"
+
+
+@router.get("", responses=problems())
+async def listing(
+    runtime: RuntimeDep,
+    caller: Reader,
+    kind: Kind | None = None,
+    user_id: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
+    conversation_id: Annotated[str | None, Query(pattern=r"^conv_[0-9a-f]{32}$")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[Cube]:
+    """Newest first."""
+    async with runtime.database.unit_of_work(caller.tenant_id) as work:
+        rows = await store.list_cubes(
+            work,
+            kind=kind,
+            user_id=user_id,
+            conversation_id=conversation_id,
+            before=decode(cursor),
+            limit=limit + 1,
+        )
+    return page(rows, limit, "id", lambda row: Cube(**row))
+
+
+@router.get("/{cube_id}", responses=problems(404))
+async def get(runtime: RuntimeDep, caller: Reader, cube_id: CubeId) -> Cube:
+    async with runtime.database.unit_of_work(caller.tenant_id) as work:
+        return await service.get(work, cube_id)
+
+
+@router.get("/{cube_id}/versions", responses=problems(404))
+async def versions(
+    runtime: RuntimeDep, caller: Reader, cube_id: CubeId, limit: Limit = 50, cursor: Cursor = None
+) -> Page[Version]:
+    """Newest first."""
+    async with runtime.database.unit_of_work(caller.tenant_id) as work:
+        await service.get(work, cube_id)
+        rows = await store.list_versions(work, cube_id=cube_id, before=decode_number(cursor), limit=limit + 1)
+    return page(rows, limit, "number", service.version_view)
+
+
+@router.get("/{cube_id}/versions/{number}", responses=problems(404))
+async def version(runtime: RuntimeDep, caller: Reader, cube_id: CubeId, number: Number) -> Version:
+    async with runtime.database.unit_of_work(caller.tenant_id) as work:
+        return service.version_view(await service.version_row(work, cube_id, number))
+
+
+@router.get(
+    "/{cube_id}/versions/{number}/payload",
+    response_class=Response,
+    responses={200: {"content": {SAFETENSORS: {"schema": {"type": "string", "format": "binary"}}}}, **problems(404)},
+)
+async def payload(runtime: RuntimeDep, caller: Reader, cube_id: CubeId, number: Number) -> Response:
+    """The bytes of a version, checked against its hash: safetensors for a state."""
+    async with runtime.database.unit_of_work(caller.tenant_id) as work:
+        row = await service.version_row(work, cube_id, number)
+    if row["payload"] == "text":
+        return Response(row["content"], media_type="text/plain; charset=utf-8")
+    key = state_ref(row).blob_key
+    body = (
+        await runtime.generator.start_payload() if key is None else await runtime.read_blob(key, row["payload_sha256"])
+    )
+    return Response(body, media_type=SAFETENSORS, headers={"ETag": f'"{row["payload_sha256"]}"'})
+
+
+@router.get("/{cube_id}/lineage", responses=problems(404))
+async def lineage(
+    runtime: RuntimeDep,
+    caller: Reader,
+    cube_id: CubeId,
+    direction: Literal["up", "down", "both"] = "both",
+    depth: Annotated[int, Query(ge=1, le=1000)] = 10,
+) -> Lineage:
+    """What it came from (up) and what came of it (down)."""
+    async with runtime.database.unit_of_work(caller.tenant_id) as work:
+        return await service.lineage(work, cube_id, direction, depth)

@@ -1,0 +1,65 @@
+"""/healthz, /readyz and /v1/stats"""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+import memos
+from memos.http.deps import Reader, RuntimeDep, problems
+from memos.kit.doors import tenant_ids
+from memos.kit.errors import MemosError
+from memos.outbox import store as outbox
+from memos.runtime import Runtime
+
+router = APIRouter(tags=["health"])
+CHECK_TIMEOUT_S = 3.0
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """The process lives."""
+    return {"status": "ok", "version": memos.__version__}
+
+
+@router.get("/readyz", responses={503: {"description": "A turn cannot be taken now."}})
+async def readyz(request: Request, runtime: RuntimeDep) -> Response:
+    """A turn can be taken: the database answers, the generator answers, the relay runs."""
+    database, generator = await asyncio.gather(_check(tenant_ids(runtime.database)), _check(_generator(runtime)))
+    checks = {"database": database, "generator": generator}
+    background = request.app.state.background
+    if background is not None:
+        checks["relay"] = background.status()
+    children = request.app.state.children
+    if children is not None:
+        checks["processes"] = {"ok": True, "detail": children()}
+    ready = all(check["ok"] for check in checks.values())
+    body = {"status": "ready" if ready else "not_ready", "version": memos.__version__, "checks": checks}
+    return JSONResponse(body, 200 if ready else 503, None if ready else {"Retry-After": "1"})
+
+
+@router.get("/v1/stats", responses=problems())
+async def stats(runtime: RuntimeDep, caller: Reader) -> dict[str, Any]:
+    """The queue, and what this process is doing."""
+    async with runtime.database.unit_of_work(caller.tenant_id) as work:
+        jobs = dict(await outbox.counts(work))
+    return {"jobs": jobs, "turns_in_flight": runtime.turns.running}
+
+
+async def _generator(runtime: Runtime) -> dict[str, Any]:
+    return await runtime.generator.health()
+
+
+async def _check(probe: Awaitable[Any]) -> dict[str, Any]:
+    began = time.perf_counter()
+    try:
+        detail = await asyncio.wait_for(probe, CHECK_TIMEOUT_S)
+    except TimeoutError:
+        return {"ok": False, "code": "timeout", "detail": f"no answer in {CHECK_TIMEOUT_S} s"}
+    except MemosError as error:
+        return {"ok": False, "code": error.code, "detail": error.message, "hint": error.hint}
+    found = {"detail": detail} if isinstance(detail, dict) else {}
+    return {"ok": True, "latency_ms": round((time.perf_counter() - began) * 1000, 2), **found}

@@ -1,0 +1,79 @@
+"""Claims a key and answers a retry. The key and the effect commit together, so there is no moment in which one exists
+without the other.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from sqlalchemy import RowMapping
+
+from memos.idempotency import store
+from memos.kit.db import Database
+from memos.kit.errors import Conflict, Invalid
+from memos.kit.schema import Answer
+from memos.kit.unit_of_work import UnitOfWork
+
+
+class KeyReused(Invalid):
+    """The Idempotency-Key was used with another request."""
+
+    code = "idempotency_key_reused"
+    hint = "Use a fresh Idempotency-Key for a different request; repeat the request unchanged to get its answer."
+
+
+class InFlight(Conflict):
+    """A request with this Idempotency-Key is still being worked on."""
+
+    code = "idempotency_in_flight"
+    hint = "Wait as Retry-After says, then send the same request with the same key."
+    retry_after_s = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A caller's key and what it is claimed for. Without a key nothing is remembered."""
+
+    key: str | None
+    request_sha256: str
+    ttl_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    status: int
+    body: bytes
+
+
+async def claim(work: UnitOfWork, wanted: Claim, *, turn_id: str | None = None) -> StoredAnswer | None:
+    """None: go ahead. An answer: send it again. Raises KeyReused or InFlight."""
+    if wanted.key is None:
+        return None
+    held: RowMapping | None = await store.claim(
+        work, key=wanted.key, request_sha256=wanted.request_sha256, turn_id=turn_id, ttl_s=wanted.ttl_s
+    )
+    if held is None:
+        return None
+    if held["request_sha256"] != wanted.request_sha256:
+        raise KeyReused
+    if held["status"] is None:
+        raise InFlight
+    return StoredAnswer(held["status"], bytes(held["body"]))
+
+
+async def once(
+    database: Database,
+    tenant_id: str,
+    wanted: Claim,
+    effect: Callable[[UnitOfWork], Awaitable[Answer]],
+    *,
+    status: int = 201,
+) -> StoredAnswer:
+    """Runs `effect` in one transaction with the claim; a retry gets the first answer."""
+    async with database.unit_of_work(tenant_id) as work:
+        stored = await claim(work, wanted)
+        if stored is not None:
+            return stored
+        body = (await effect(work)).model_dump_json().encode()
+        if wanted.key is not None:
+            await store.finish(work, key=wanted.key, status=status, body=body)
+        return StoredAnswer(status, body)

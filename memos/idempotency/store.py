@@ -1,0 +1,41 @@
+"""SQL of idempotency keys."""
+
+from sqlalchemy import RowMapping, text
+
+from memos.kit.unit_of_work import UnitOfWork
+
+# A key whose time is over may be claimed again; a living one may not.
+_CLAIM = text("""
+    INSERT INTO idempotency_keys (tenant_id, key, request_sha256, turn_id, expires_at)
+    VALUES (:tenant_id, :key, :request_sha256, :turn_id, now() + make_interval(secs => :ttl_s))
+    ON CONFLICT (tenant_id, key) DO UPDATE
+      SET request_sha256 = EXCLUDED.request_sha256, turn_id = EXCLUDED.turn_id, status = NULL, body = NULL,
+          created_at = now(), expires_at = EXCLUDED.expires_at
+      WHERE idempotency_keys.expires_at < now()""")
+_READ = text("SELECT request_sha256, turn_id, status, body FROM idempotency_keys WHERE key = :key")
+_FINISH = text("UPDATE idempotency_keys SET status = :status, body = :body WHERE key = :key")
+_RELEASE = text("DELETE FROM idempotency_keys WHERE turn_id = ANY(:turn_ids) AND status IS NULL")
+_PURGE = text("DELETE FROM idempotency_keys WHERE expires_at < now()")
+
+
+async def claim(
+    work: UnitOfWork, *, key: str, request_sha256: str, turn_id: str | None, ttl_s: float
+) -> RowMapping | None:
+    """None if the key is now ours; otherwise the row that holds it. Waits for a concurrent claim to commit."""
+    touched = await work.run(
+        _CLAIM, tenant_id=work.tenant_id, key=key, request_sha256=request_sha256, turn_id=turn_id, ttl_s=ttl_s
+    )
+    return None if touched else await work.first(_READ, key=key)
+
+
+async def finish(work: UnitOfWork, *, key: str, status: int, body: bytes) -> None:
+    await work.run(_FINISH, key=key, status=status, body=body)
+
+
+async def release(work: UnitOfWork, turn_ids: list[str]) -> None:
+    """Gives up the keys of turns that came to nothing, so that a retry starts afresh."""
+    await work.run(_RELEASE, turn_ids=turn_ids)
+
+
+async def purge(work: UnitOfWork) -> int:
+    return await work.run(_PURGE)

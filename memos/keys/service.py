@@ -1,0 +1,92 @@
+"""API keys: made once, shown once, stored as an HMAC digest; scoped, revocable, and revoked at once everywhere, since
+nothing caches them. A key is the only way from a request to a tenant.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from memos.keys import store
+from memos.keys.schemas import Key, NewKey, NewTenant, Scope, Tenant, TenantCreate
+from memos.kit.db import Database
+from memos.kit.doors import key_owner
+from memos.kit.errors import Forbidden, NotFound, Unauthorized
+from memos.kit.ids import new_id
+from memos.kit.unit_of_work import UnitOfWork
+
+KEY_PREFIX = "mk_"
+SHOWN = 10  # characters of a key that lists may show
+
+# Each scope may do what the scopes it includes may do.
+INCLUDES: dict[Scope, frozenset[Scope]] = {
+    "operator": frozenset({"operator"}),
+    "admin": frozenset({"admin", "app", "read"}),
+    "app": frozenset({"app", "read"}),
+    "read": frozenset({"read"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling: a key of a tenant, and what it may do."""
+
+    tenant_id: str
+    key_id: str
+    scopes: frozenset[Scope]
+
+    def require(self, scope: Scope) -> None:
+        if not any(scope in INCLUDES[held] for held in self.scopes):
+            raise Forbidden(f"this needs a key with the scope {scope}; this one has {', '.join(sorted(self.scopes))}")
+
+
+class KeyService:
+    """`secret` keys the digests: a stolen database alone lets nobody test a guess."""
+
+    def __init__(self, database: Database, secret: bytes) -> None:
+        self._database = database
+        self._secret = secret
+
+    def digest(self, key: str) -> bytes:
+        return hmac.new(self._secret, key.encode("utf-8", "replace"), hashlib.sha256).digest()
+
+    async def authenticate(self, authorization: str | None) -> Principal:
+        """The principal behind an Authorization header; raises Unauthorized."""
+        scheme, _, key = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not key.startswith(KEY_PREFIX):
+            raise Unauthorized
+        owner = await key_owner(self._database, self.digest(key.strip()))
+        if owner is None:
+            raise Unauthorized("this API key is unknown or revoked")
+        tenant_id, key_id = owner
+        async with self._database.unit_of_work(tenant_id) as work:
+            row = await store.get(work, key_id)
+        if row is None or row["revoked_at"] is not None:
+            raise Unauthorized("this API key is unknown or revoked")
+        return Principal(tenant_id, key_id, frozenset(row["scopes"]))
+
+    async def create(self, work: UnitOfWork, *, name: str, scopes: list[Scope]) -> NewKey:
+        key = KEY_PREFIX + secrets.token_urlsafe(32)
+        row = await store.insert(
+            work,
+            id=new_id("key"),
+            name=name,
+            prefix=key[:SHOWN],
+            digest=self.digest(key),
+            scopes=sorted(set(scopes)),
+        )
+        return NewKey(**row, key=key)
+
+    async def revoke(self, work: UnitOfWork, key_id: str) -> Key:
+        row = await store.revoke(work, key_id)
+        if row is None:
+            raise NotFound(f"there is no key {key_id}")
+        return Key(**row)
+
+    async def create_tenant(self, wanted: TenantCreate, *, scopes: list[Scope]) -> NewTenant:
+        """A tenant and its first key, in one transaction bound to the new tenant."""
+        tenant_id = new_id("ten")
+        async with self._database.unit_of_work(tenant_id) as work:
+            tenant = await store.insert_tenant(work, tenant_id=tenant_id, name=wanted.name)
+            key = await self.create(work, name="admin", scopes=scopes)
+        return NewTenant(tenant=Tenant(**tenant), admin_key=key)

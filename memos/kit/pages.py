@@ -1,0 +1,52 @@
+"""Cursors of lists: newest first, by id or by number. Opaque to callers, and refused when they are not ours."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from sqlalchemy import RowMapping
+
+from memos.kit.errors import Invalid
+from memos.kit.schema import Answer, Page
+
+A = TypeVar("A", bound=Answer)
+
+
+class BadCursor(Invalid):
+    """The cursor is not one of ours."""
+
+    code = "bad_cursor"
+    hint = "Pass `next_cursor` of the page before, unchanged, or leave `cursor` out."
+
+
+def encode(place: str | int) -> str:
+    return base64.urlsafe_b64encode(str(place).encode()).decode().rstrip("=")
+
+
+def decode(cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    try:
+        place = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
+        raise BadCursor from error
+    if not place.replace("_", "").isalnum() or not place.isascii():
+        raise BadCursor
+    return place
+
+
+def decode_number(cursor: str | None) -> int | None:
+    place = decode(cursor)
+    if place is None:
+        return None
+    if not place.isdigit() or int(place) >= 2**31:
+        raise BadCursor
+    return int(place)
+
+
+def page(rows: Sequence[RowMapping], limit: int, key: str, make: Callable[[RowMapping], A]) -> Page[A]:
+    """A page from `limit + 1` fetched rows: the extra one only says that there are more."""
+    shown = rows[:limit]
+    more = len(rows) > limit
+    return Page[A](items=[make(row) for row in shown], next_cursor=encode(shown[-1][key]) if more else None)

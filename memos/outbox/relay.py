@@ -1,0 +1,101 @@
+"""The relay: claims open jobs from the outbox and hands them to whoever runs them, again and again until their effect
+is there. It holds nothing in memory that matters: kill it at any moment and the leases bring its jobs back.
+"""
+
+import asyncio
+import secrets
+import time
+from typing import Protocol
+
+import structlog
+
+from memos.kit.config import Settings
+from memos.kit.db import Database
+from memos.kit.doors import ClaimedJob, claim_jobs
+from memos.kit.errors import MemosError, Unavailable
+from memos.kit.wakeups import OUTBOX, Wakeups
+from memos.outbox.jobs import JobRunner
+
+LOG = structlog.get_logger(__name__)
+MOST_PER_CLAIM = 32
+
+
+class Dispatcher(Protocol):
+    """Hands a claimed job on. May lose it: the lease brings it back."""
+
+    @property
+    def room(self) -> int:
+        """How many more jobs it can take now."""
+        ...
+
+    async def dispatch(self, job: ClaimedJob) -> None: ...
+    async def aclose(self) -> None: ...
+
+
+class InProcessDispatcher:
+    """Runs jobs as tasks of this event loop: the embedded placement."""
+
+    MOST_AT_ONCE = 16
+
+    def __init__(self, runner: JobRunner, wakeups: Wakeups) -> None:
+        self._runner = runner
+        self._wakeups = wakeups
+        self._running: set[asyncio.Task[None]] = set()
+
+    @property
+    def room(self) -> int:
+        return self.MOST_AT_ONCE - len(self._running)
+
+    async def dispatch(self, job: ClaimedJob) -> None:
+        task = asyncio.create_task(self._runner.run(job))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    async def aclose(self) -> None:
+        if self._running:
+            await asyncio.wait(self._running, timeout=10)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._running.discard(task)
+        self._wakeups.wake(OUTBOX)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The row could not be written, so its lease will lapse and bring the job back.
+            LOG.warning("job.outcome_not_recorded", reason=str(error))
+
+
+class Relay:
+    """One loop: claim, dispatch, wait for a wake-up or the poll interval."""
+
+    def __init__(self, database: Database, wakeups: Wakeups, dispatcher: Dispatcher, settings: Settings) -> None:
+        self._database = database
+        self._wakeups = wakeups
+        self._dispatcher = dispatcher
+        self._settings = settings
+        self._owner = f"relay-{secrets.token_hex(8)}"
+        self.last_round = time.monotonic()
+        self.dispatched = 0
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        while True:
+            claimed = 0
+            try:
+                claimed = await self.round()
+            except Unavailable as error:
+                LOG.warning("relay.unavailable", reason=error.message)
+            except MemosError as error:
+                LOG.error("relay.error", reason=error.message)
+            self.last_round = time.monotonic()
+            if not claimed:
+                await self._wakeups.wait(OUTBOX, self._settings.relay_poll_s)
+
+    async def round(self) -> int:
+        """Claims what there is room for and dispatches it; how many."""
+        room = min(MOST_PER_CLAIM, self._dispatcher.room)
+        if room <= 0:
+            return 0
+        jobs = await claim_jobs(self._database, owner=self._owner, most=room, lease_s=self._settings.lease_s)
+        for job in jobs:
+            await self._dispatcher.dispatch(job)
+        self.dispatched += len(jobs)
+        return len(jobs)

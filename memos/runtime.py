@@ -1,0 +1,112 @@
+"""Everything a process needs, built once from the settings and handed down: the composition root. Both the API and the
+workers are made of it; which of its parts they start is up to them.
+"""
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from memos.generation.registry import build_generator
+from memos.keys.bootstrap import secret_bytes
+from memos.keys.service import KeyService
+from memos.kit.blobs import Blobs
+from memos.kit.config import Settings
+from memos.kit.db import Database
+from memos.kit.errors import StartupError
+from memos.kit.wakeups import Wakeups
+from memos.outbox.jobs import JobRunner
+from memos.outbox.relay import Dispatcher, InProcessDispatcher, Relay
+from memos.outbox.watchdog import Watchdog
+from memos.turns.advance import AdvanceTask
+from memos.turns.reaper import Reaper
+from memos.turns.service import ADVANCE, TurnService
+
+LOG = structlog.get_logger(__name__)
+
+
+class Runtime:
+    """The parts of one process. `start` verifies the database and begins listening; `stop` undoes it."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.database_url is None:
+            raise StartupError("no database is configured", hint="Run `memos serve`, or set MEMOS_DATABASE_URL.")
+        self.settings = settings
+        self.database = Database(settings.database_url, pool_size=settings.database_pool_size)
+        self.blobs = Blobs(settings.effective_blob_url)
+        self.generator = build_generator(settings, self.blobs)
+        self.wakeups = Wakeups(self.database, between_processes=settings.redis_url is not None)
+        self.keys = KeyService(self.database, secret_bytes(settings))
+        self.turns = TurnService(self.database, self.generator, self.wakeups, settings)
+        tasks = {ADVANCE: AdvanceTask(self.database, self.generator, self.wakeups)}
+        self.jobs = JobRunner(self.database, tasks, self.wakeups, settings)
+
+    async def read_blob(self, key: str, sha256: str) -> bytes:
+        """A payload, checked against its hash, read off the event loop."""
+        return await asyncio.to_thread(self.blobs.get, key, sha256)
+
+    async def start(self) -> None:
+        await self.database.verify()
+        await self.wakeups.start()
+
+    async def stop(self) -> None:
+        await self.wakeups.stop()
+        await self.generator.aclose()
+        await self.database.aclose()
+
+
+class Background:
+    """The relay, the reaper and the watchdog over one dispatcher. It is the consumer that the watchdog restarts."""
+
+    def __init__(self, runtime: Runtime, dispatcher: Dispatcher) -> None:
+        self._runtime = runtime
+        self._dispatcher = dispatcher
+        self.relay = Relay(runtime.database, runtime.wakeups, dispatcher, runtime.settings)
+        self._reaper = Reaper(runtime.database, runtime.wakeups, runtime.settings)
+        self.watchdog = Watchdog(runtime.database, self, runtime.settings)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    @classmethod
+    def in_process(cls, runtime: Runtime) -> "Background":
+        return cls(runtime, InProcessDispatcher(runtime.jobs, runtime.wakeups))
+
+    @property
+    def progress(self) -> int:
+        return self._runtime.jobs.progress + self.relay.dispatched
+
+    async def restart(self) -> None:
+        await self._end("relay")
+        self._begin("relay")
+
+    async def start(self) -> None:
+        for name in ("relay", "reaper", "watchdog"):
+            self._begin(name)
+
+    async def stop(self) -> None:
+        for name in ("watchdog", "reaper", "relay"):
+            await self._end(name)
+        await self._dispatcher.aclose()
+
+    def status(self) -> dict[str, Any]:
+        ended = [name for name, task in self._tasks.items() if task.done()]
+        return {
+            "ok": not ended,
+            "ended": ended,
+            "dispatched": self.relay.dispatched,
+            "watchdog_restarts": self.watchdog.restarts,
+        }
+
+    def _begin(self, name: str) -> None:
+        loops = {"relay": self.relay.run, "reaper": self._reaper.run, "watchdog": self.watchdog.run}
+        self._tasks[name] = asyncio.create_task(loops[name](), name=name)
+        self._tasks[name].add_done_callback(self._report)
+
+    async def _end(self, name: str) -> None:
+        task = self._tasks.pop(name)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    @staticmethod
+    def _report(task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            LOG.error("background.ended", loop=task.get_name(), error=repr(error))

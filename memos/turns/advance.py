@@ -1,0 +1,92 @@
+"""Takes answered turns into a conversation's state, strictly in order: the task `advance(conversation)`.
+
+The task names the conversation and not the change, so it may run twice, late or out of order: each step reads the
+head, computes from it with no transaction open, and commits only if the head is still the one it read (DESIGN 6).
+Whoever loses that race drops its result and looks again.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+from sqlalchemy import RowMapping
+
+from memos.conversations import store as conversations
+from memos.cubes import store as cubes
+from memos.cubes.versions import Payload, StateStep, blob_key, state_ref, version_columns
+from memos.generation.port import Advanced, Generator, ModelMismatch
+from memos.kit.db import Database
+from memos.kit.ids import new_id
+from memos.kit.wakeups import Wakeups
+from memos.outbox import store as outbox
+from memos.turns import store
+from memos.turns.service import conversation_channel
+
+LOG = structlog.get_logger(__name__)
+CREATED_BY = "task:advance"
+
+Progress = Literal["settled", "waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class AdvanceTask:
+    """`settled`: nothing is left to take in. `waiting`: an earlier turn is still being answered."""
+
+    database: Database
+    generator: Generator
+    wakeups: Wakeups
+
+    async def __call__(self, tenant_id: str, conversation_id: str) -> Progress:
+        while True:
+            async with self.database.unit_of_work(tenant_id) as work:
+                turn = await store.next_unsettled(work, conversation_id)
+                if turn is None:
+                    return "settled"
+                if turn["status"] == "accepted":
+                    return "waiting"
+                head = await cubes.head(work, conversation_id)
+                blob_id = new_id("blob")
+                await cubes.insert_blob(work, blob_id)
+            result = await self._compute(head, turn, blob_id)
+            if not await self._commit(tenant_id, conversation_id, head, turn, blob_id, result):
+                LOG.info("advance.dropped", conversation_id=conversation_id, turn_id=turn["id"])
+
+    async def _compute(self, head: RowMapping, turn: RowMapping, blob_id: str) -> Advanced:
+        model = await self.generator.identity()
+        if model.fingerprint != head["fingerprint"]:
+            raise ModelMismatch.between(head["fingerprint"], model.fingerprint)
+        return await self.generator.advance(state_ref(head), turn["input"], turn["output"], blob_key(blob_id))
+
+    async def _commit(
+        self, tenant_id: str, conversation_id: str, head: RowMapping, turn: RowMapping, blob_id: str, result: Advanced
+    ) -> bool:
+        """False, and nothing changed, if the head moved or the turn was superseded meanwhile."""
+        async with self.database.unit_of_work(tenant_id) as work:
+            locked = await conversations.lock(work, conversation_id)
+            now = await cubes.head(work, conversation_id)
+            if locked is None or now["id"] != head["id"]:
+                return False
+            step = StateStep(
+                cube_id=head["cube_id"],
+                operation="advance",
+                payload=Payload("blob", result.sha256, result.size_bytes, blob_id=blob_id),
+                fingerprint=head["fingerprint"],
+                conversation_id=conversation_id,
+                epoch=locked["epoch"],
+                created_by=CREATED_BY,
+                turn_id=turn["id"],
+                turn_seq=turn["seq"],
+                metadata={"health": result.health},
+            )
+            columns = version_columns(step, head)
+            await cubes.insert_version(work, columns)
+            if not await store.apply(work, turn_id=turn["id"], version_id=columns["id"], number=columns["number"]):
+                raise RuntimeError(f"turn {turn['id']} left the line while its head was locked")
+            await cubes.insert_edge(work, child_id=columns["id"], parent_id=head["id"], relation="advances")
+            await cubes.move_head(
+                work, cube_id=head["cube_id"], version_id=columns["id"], number=columns["number"], expected=head["id"]
+            )
+            await cubes.count_read(work, head["cube_id"])
+            await outbox.done_for_turns(work, [turn["id"]])
+            work.after_commit(lambda: self.wakeups.wake(conversation_channel(conversation_id)))
+        return True

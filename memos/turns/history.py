@@ -1,0 +1,104 @@
+"""Reads turns: one, a conversation's line, an answer's explanation; and takes in history from elsewhere."""
+
+from sqlalchemy import RowMapping
+
+from memos.conversations import store as conversations
+from memos.cubes import store as cubes
+from memos.kit.errors import Conflict, NotFound, TooLarge, TooMany
+from memos.kit.pages import decode_number, page
+from memos.kit.schema import Page
+from memos.kit.unit_of_work import UnitOfWork
+from memos.outbox import store as outbox
+from memos.turns import store
+from memos.turns.schemas import Explanation, Imported, Turn, TurnImport, VersionRead
+from memos.turns.service import ADVANCE
+from memos.turns.views import read_views, turn_view
+
+
+class TurnEnded(Conflict):
+    """The turn has already ended."""
+
+    code = "turn_ended"
+    hint = "Only a turn that is still being answered can be cancelled; roll the conversation back to undo it."
+
+
+async def get_row(work: UnitOfWork, turn_id: str) -> RowMapping:
+    row = await store.get(work, turn_id)
+    if row is None:
+        raise NotFound(f"there is no turn {turn_id}")
+    return row
+
+
+async def get(work: UnitOfWork, turn_id: str) -> Turn:
+    row = await get_row(work, turn_id)
+    return turn_view(row, read_views(list(await store.reads(work, turn_id))))
+
+
+async def listing(work: UnitOfWork, conversation_id: str, *, cursor: str | None, limit: int) -> Page[Turn]:
+    """Oldest first. A fork lists the turns it shares with its parent, then its own."""
+    conversation = await conversations.get(work, conversation_id)
+    if conversation is None:
+        raise NotFound(f"there is no conversation {conversation_id}")
+    inherited = await _inherited(work, conversation) if conversation["parent_id"] else []
+    rows = await store.listing(
+        work, conversation_id=conversation_id, inherited=inherited, after=decode_number(cursor), limit=limit + 1
+    )
+    return page(rows, limit, "seq", turn_view)
+
+
+async def explain(work: UnitOfWork, turn_id: str) -> Explanation:
+    """Which versions an answer read, what it wrote, and which turns the state it read had taken in (P10)."""
+    turn = await get_row(work, turn_id)
+    conversation = await conversations.get(work, turn["conversation_id"])
+    if conversation is None:
+        raise NotFound(f"there is no conversation {turn['conversation_id']}")
+    read = [
+        VersionRead(**{name: row[name] for name in VersionRead.model_fields})
+        for row in await store.reads(work, turn_id)
+    ]
+    line = await cubes.line(work, turn["base_version_id"]) if turn["base_version_id"] else []
+    wrote = None
+    if turn["written_version_id"]:
+        version = await cubes.version_by_id(work, turn["written_version_id"])
+        wrote = VersionRead(
+            version_id=version["id"], cube_id=version["cube_id"], number=version["number"], kind="activation",
+            rank=0, score=None,
+        )  # fmt: skip
+    return Explanation(
+        turn_id=turn_id,
+        seq=turn["seq"],
+        status=turn["status"],
+        read=read,
+        wrote=wrote,
+        lag=turn["lag"],
+        finish_reason=turn["finish_reason"],
+        timings_ms=turn["timings_ms"],
+        state_turns=sorted(row["turn_seq"] for row in line if row["operation"] == "advance"),
+        model=conversation["fingerprint"],
+    )
+
+
+async def take_in(
+    work: UnitOfWork, conversation_id: str, wanted: TurnImport, *, max_input_chars: int, max_pending: int
+) -> Imported:
+    """Adds exchanges held elsewhere to the line, to be taken into the state in order, without generating."""
+    longest = max(max(len(turn.input), len(turn.output)) for turn in wanted.turns)
+    if longest > max_input_chars:
+        raise TooLarge(f"a text has {longest} characters; {max_input_chars} is the most")
+    locked = await conversations.lock(work, conversation_id)
+    if locked is None:
+        raise NotFound(f"there is no conversation {conversation_id}")
+    if await store.pending_up_to(work, conversation_id=conversation_id, seq=locked["next_seq"]) >= max_pending:
+        raise TooMany("this conversation has as many unapplied turns as it may")
+    ids = await store.insert_imported(
+        work, conversation_id, [(turn.input, turn.output, turn.created_at) for turn in wanted.turns]
+    )
+    if ids is None:
+        raise NotFound(f"there is no conversation {conversation_id}")
+    await outbox.record_many(work, task=ADVANCE, subject=conversation_id, turn_ids=ids)
+    return Imported(turns=[turn_view(row) for row in await store.get_many(work, ids)])
+
+
+async def _inherited(work: UnitOfWork, conversation: RowMapping) -> list[str]:
+    line = await cubes.line(work, (await cubes.first_version(work, conversation["state_cube_id"]))["id"])
+    return [row["turn_id"] for row in line if row["operation"] == "advance"]

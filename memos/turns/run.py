@@ -1,0 +1,68 @@
+"""One turn on its way through this process: what it is, what it has said so far, and who waits for it."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from memos.generation.port import Finished
+from memos.idempotency.service import Claim, StoredAnswer
+from memos.kit.errors import MemosError
+from memos.turns.schemas import TurnCreate
+
+
+class Timings:
+    """Milliseconds spent in each phase of a turn, in order."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+        self.phases: dict[str, float] = {}
+
+    def mark(self, phase: str) -> None:
+        now = time.perf_counter()
+        self.phases[phase] = round((now - self._last) * 1000, 3)
+        self._last = now
+
+
+@dataclass(eq=False, slots=True)
+class TurnRun:
+    """Lives from the first transaction to the last. Tokens are provisional until `outcome` is set."""
+
+    turn_id: str
+    tenant_id: str
+    conversation_id: str
+    seq: int
+    epoch: int
+    created_at: datetime
+    lease_token: str
+    wanted: TurnCreate
+    claim: Claim
+    timings: Timings
+    tokens: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
+    said: list[str] = field(default_factory=list)
+    cancel: asyncio.Event = field(default_factory=asyncio.Event)
+    outcome: "asyncio.Future[StoredAnswer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    task: "asyncio.Task[None] | None" = None
+
+    @property
+    def keyed(self) -> bool:
+        return self.claim.key is not None
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+        self.tokens.put_nowait(text)
+
+    def so_far(self, reason: Finished | None) -> tuple[str, Finished]:
+        """The answer; one cut short counts its pieces as tokens."""
+        return "".join(self.said), reason or Finished("cancelled", 0, len(self.said))
+
+    def finish(self, answer: StoredAnswer) -> None:
+        if not self.outcome.done():
+            self.outcome.set_result(answer)
+        self.tokens.put_nowait(None)
+
+    def fail(self, error: MemosError) -> None:
+        if not self.outcome.done():
+            self.outcome.set_exception(error)
+            self.outcome.exception()  # nobody may be waiting any more: that is not an unretrieved error
+        self.tokens.put_nowait(None)

@@ -1,0 +1,305 @@
+"""Takes turns (DESIGN section 6). Three transactions, none of them open while the model computes:
+
+    accept   claim the key, take a place in the line, hold a lease           -> committed, the turn exists
+    pin      choose the state version to read; `latest` waits for it first
+    (generate on the model; the tokens are provisional)
+    answer   the answer, what it read, the key's stored body, an outbox row  -> committed, then acknowledged
+
+Whatever fails in between fails the turn, frees its key and lets the turns behind it go on. If this process dies, the
+lease lapses and the reaper does the same.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections import defaultdict
+
+import structlog
+from sqlalchemy import RowMapping
+
+from memos.cubes.versions import state_ref
+from memos.generation.port import Finished, GenerateRequest, Generator, ModelMismatch
+from memos.idempotency import store as keys
+from memos.idempotency.service import Claim, StoredAnswer, claim
+from memos.kit.config import Settings
+from memos.kit.db import Database
+from memos.kit.errors import Conflict, MemosError, NotFound, TooLarge, TooMany, Unavailable
+from memos.kit.ids import new_id
+from memos.kit.wakeups import OUTBOX, Wakeups
+from memos.outbox import store as outbox
+from memos.turns import store
+from memos.turns.run import Timings, TurnRun
+from memos.turns.schemas import Turn, TurnCreate, TurnMemory, Usage
+
+LOG = structlog.get_logger(__name__)
+ADVANCE = "advance"  # the task that takes answered turns into the state
+POLL_S = 0.25  # how long a lost wake-up can delay a waiting turn
+HEARTBEAT_S = 1.0  # how often leases are renewed and cancel requests from other processes are seen
+
+
+class MemoryBehind(Unavailable):
+    """The memory has not caught up with the conversation yet."""
+
+    code = "memory_behind"
+    hint = "Try again as Retry-After says, or send consistency=eventual to answer from the memory as it is."
+    retry_after_s = 2.0
+
+
+class TurnLost(Conflict):
+    """The turn was superseded or taken over while it was being answered."""
+
+    code = "turn_superseded"
+    hint = "The conversation was rolled back meanwhile; read its turns, then send the input again."
+
+
+def conversation_channel(conversation_id: str) -> str:
+    return f"conversation:{conversation_id}"
+
+
+class TurnService:
+    """All turns under way in this process. Needs `start()` and `stop()`."""
+
+    def __init__(self, database: Database, generator: Generator, wakeups: Wakeups, settings: Settings) -> None:
+        self._database = database
+        self._generator = generator
+        self._wakeups = wakeups
+        self._settings = settings
+        self._owner = f"api-{secrets.token_hex(8)}"
+        self._running: dict[str, TurnRun] = {}
+        self._heartbeat: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    async def start(self) -> None:
+        self._heartbeat = asyncio.create_task(self._renew_forever())
+
+    async def stop(self, grace_s: float = 10.0) -> None:
+        """Lets turns under way finish, up to the grace time; the rest fail and free their keys."""
+        tasks = {run.task for run in self._running.values() if run.task is not None}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+            await asyncio.gather(self._heartbeat, return_exceptions=True)
+
+    async def begin(
+        self, tenant_id: str, conversation_id: str, wanted: TurnCreate, wanted_claim: Claim
+    ) -> TurnRun | StoredAnswer:
+        """Accepts a turn and starts answering it, or finds the answer that its key already has."""
+        timings = Timings()
+        if len(wanted.input) > self._settings.max_input_chars:
+            most = self._settings.max_input_chars
+            raise TooLarge(f"the input has {len(wanted.input)} characters; {most} is the most")
+        if len(self._running) >= self._settings.max_concurrent_turns:
+            raise TooMany("this process is answering as many turns as it may")
+        turn_id, token = new_id("turn"), secrets.token_hex(16)
+        async with self._database.unit_of_work(tenant_id) as work:
+            stored = await claim(work, wanted_claim, turn_id=turn_id)
+            if stored is not None:
+                return stored
+            place = await store.accept(
+                work,
+                id=turn_id,
+                conversation_id=conversation_id,
+                input=wanted.input,
+                consistency=wanted.consistency,
+                key=wanted_claim.key,
+                most_pending=self._settings.max_pending_turns,
+                lease_owner=self._owner,
+                lease_token=token,
+                lease_s=self._settings.lease_s,
+            )
+            if place is None:
+                if await store.conversation_exists(work, conversation_id):
+                    raise TooMany("this conversation has as many unapplied turns as it may")
+                raise NotFound(f"there is no conversation {conversation_id}")
+        timings.mark("accept")
+        run = TurnRun(
+            turn_id, tenant_id, conversation_id, place["seq"], place["epoch"], place["created_at"], token, wanted,
+            wanted_claim, timings,
+        )  # fmt: skip
+        self._running[turn_id] = run
+        run.task = asyncio.create_task(self._take(run))
+        return run
+
+    def cancel(self, turn_id: str) -> bool:
+        """Stops a turn of this process; False if it is not here."""
+        run = self._running.get(turn_id)
+        if run is not None:
+            run.cancel.set()
+        return run is not None
+
+    async def settled(self, turn_id: str) -> None:
+        """Returns when a turn of this process has ended, however it ended."""
+        run = self._running.get(turn_id)
+        if run is not None and run.task is not None:
+            await asyncio.wait({run.task})
+
+    async def _take(self, run: TurnRun) -> None:
+        try:
+            async with asyncio.timeout(self._settings.turn_timeout_s + self._settings.turn_wait_s):
+                base = await self._pin(run)
+                run.timings.mark("wait")
+                finished = await self._generate(run, base) if base is not None else None
+                run.timings.mark("generate")
+            run.finish(await self._answer(run, base, finished))
+        except TimeoutError:
+            await self._fail(run, Unavailable("the answer took longer than turn_timeout_s"))
+        except MemosError as error:
+            await self._fail(run, error)
+        except asyncio.CancelledError:
+            await self._fail(run, Unavailable("this process is shutting down"))
+            raise
+        except Exception:
+            LOG.exception("turn.failed", turn_id=run.turn_id)
+            await self._fail(run, MemosError())
+        finally:
+            del self._running[run.turn_id]
+
+    async def _pin(self, run: TurnRun) -> RowMapping | None:
+        """The state to read. None if the turn was cancelled while it waited."""
+        deadline = time.monotonic() + self._settings.turn_wait_s
+        while True:
+            async with self._database.unit_of_work(run.tenant_id) as work:
+                base = await store.pin(work, conversation_id=run.conversation_id, seq=run.seq)
+            if base["epoch"] != run.epoch:
+                raise TurnLost
+            behind = base["behind"] if run.wanted.consistency == "latest" else 0
+            if not behind and base["number"] >= (run.wanted.min_version or 0):
+                return base
+            if run.cancel.is_set():
+                return None
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise MemoryBehind(
+                    f"{base['behind']} earlier turns are not in the memory yet; it stands at version {base['number']}"
+                )
+            await self._wakeups.wait(conversation_channel(run.conversation_id), min(POLL_S, left))
+
+    async def _generate(self, run: TurnRun, base: RowMapping) -> Finished | None:
+        """How the generation ended; None if it was cancelled. The text is in `run`."""
+        consume = asyncio.create_task(self._consume(run, base))
+        cancelled = asyncio.create_task(run.cancel.wait())
+        try:
+            await asyncio.wait({consume, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+            return consume.result() if consume.done() else None
+        finally:
+            cancelled.cancel()
+            consume.cancel()
+            with contextlib.suppress(asyncio.CancelledError, MemosError):
+                await consume
+
+    async def _consume(self, run: TurnRun, base: RowMapping) -> Finished | None:
+        model = await self._generator.identity()
+        if model.fingerprint != base["fingerprint"]:
+            raise ModelMismatch.between(base["fingerprint"], model.fingerprint)
+        request = GenerateRequest(
+            state=state_ref(base),
+            text=run.wanted.input,
+            max_tokens=run.wanted.max_tokens,
+            temperature=run.wanted.temperature,
+            seed=run.wanted.seed,
+        )
+        async with contextlib.aclosing(self._generator.generate(request)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Finished):
+                    return piece
+                run.say(piece.text)
+        raise Unavailable("the model ended its answer without saying so")
+
+    async def _answer(self, run: TurnRun, base: RowMapping | None, finished: Finished | None) -> StoredAnswer:
+        output, finish = run.so_far(finished)
+        turn = _answered(run, base, output, finish)
+        body = turn.model_dump_json().encode()
+        async with self._database.unit_of_work(run.tenant_id) as work:
+            ours = await store.answer(
+                work,
+                id=run.turn_id,
+                lease_token=run.lease_token,
+                status=turn.status,
+                output=output,
+                finish_reason=finish.reason,
+                base_version_id=base["id"] if base is not None else None,
+                base_number=turn.memory.state_version,
+                lag=turn.memory.lag,
+                prompt_tokens=finish.prompt_tokens,
+                completion_tokens=finish.completion_tokens,
+                timings_ms=turn.timings_ms,
+            )
+            if not ours:
+                raise TurnLost
+            if base is not None:
+                await store.record_read(work, turn_id=run.turn_id, version_id=base["id"], rank=0, score=None)
+            if run.claim.key is not None:
+                await keys.finish(work, key=run.claim.key, status=201, body=body)
+            if turn.status == "answered":
+                await outbox.record(work, task=ADVANCE, subject=run.conversation_id, turn_id=run.turn_id)
+            else:
+                await outbox.nudge(work, run.conversation_id)
+            work.after_commit(lambda: self._wake(run.conversation_id))
+        return StoredAnswer(201, body)
+
+    async def _fail(self, run: TurnRun, error: MemosError) -> None:
+        """Fails the turn and frees its key. If even that cannot be written, the reaper will do it."""
+        try:
+            async with self._database.unit_of_work(run.tenant_id) as work:
+                await store.fail(work, turn_id=run.turn_id, lease_token=run.lease_token, error=error.problem())
+                await keys.release(work, [run.turn_id])
+                await outbox.nudge(work, run.conversation_id)
+                work.after_commit(lambda: self._wake(run.conversation_id))
+        except Unavailable as failure:
+            LOG.warning("turn.left_to_reaper", turn_id=run.turn_id, reason=failure.message)
+        run.fail(error)
+
+    def _wake(self, conversation_id: str) -> None:
+        self._wakeups.wake(OUTBOX)
+        self._wakeups.wake(conversation_channel(conversation_id))
+
+    async def _renew_forever(self) -> None:
+        """Renews the leases of turns that take long, and sees what other processes asked of them."""
+        every = min(HEARTBEAT_S, self._settings.lease_s / 3)
+        while True:
+            await asyncio.sleep(every)
+            by_tenant: dict[str, list[str]] = defaultdict(list)
+            for run in self._running.values():
+                by_tenant[run.tenant_id].append(run.turn_id)
+            for tenant_id, turn_ids in by_tenant.items():
+                try:
+                    await self._renew(tenant_id, turn_ids)
+                except Unavailable as error:
+                    LOG.warning("turn.lease_not_renewed", count=len(turn_ids), reason=error.message)
+
+    async def _renew(self, tenant_id: str, turn_ids: list[str]) -> None:
+        async with self._database.unit_of_work(tenant_id) as work:
+            ours = await store.extend_leases(
+                work, ids=turn_ids, lease_owner=self._owner, lease_s=self._settings.lease_s
+            )
+        for turn_id, cancel_requested in ours.items():
+            if cancel_requested:
+                self.cancel(turn_id)
+
+
+def _answered(run: TurnRun, base: RowMapping | None, output: str, finish: Finished) -> Turn:
+    return Turn(
+        id=run.turn_id,
+        conversation_id=run.conversation_id,
+        seq=run.seq,
+        status="cancelled" if finish.reason == "cancelled" else "answered",
+        input=run.wanted.input,
+        output=output,
+        finish_reason=finish.reason,
+        memory=TurnMemory(
+            read=[],
+            state_version=base["number"] if base is not None else None,
+            lag=base["behind"] if base is not None else None,
+        ),
+        usage=Usage(prompt_tokens=finish.prompt_tokens, completion_tokens=finish.completion_tokens),
+        timings_ms=run.timings.phases,
+        created_at=run.created_at,
+    )

@@ -1,0 +1,188 @@
+"""SQL of turns."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import RowMapping, text
+
+from memos.kit.ids import new_id
+from memos.kit.unit_of_work import UnitOfWork
+
+_COLUMNS = """t.id, t.conversation_id, t.seq, t.epoch, t.status, t.input, t.output, t.finish_reason, t.base_version_id,
+    t.base_number, t.written_version_id, t.written_number, t.lag, t.prompt_tokens, t.completion_tokens, t.timings_ms,
+    t.error, t.created_at"""
+# Takes the next place in the line under the conversation's row lock, if there is room for one more unapplied turn.
+_ACCEPT = text("""
+    WITH place AS (
+      UPDATE conversations c SET next_seq = c.next_seq + 1
+      WHERE c.id = :conversation_id AND :most_pending >
+        (SELECT count(*) FROM turns p WHERE p.conversation_id = c.id AND p.status IN ('accepted', 'answered'))
+      RETURNING c.next_seq - 1 AS seq, c.epoch)
+    INSERT INTO turns (tenant_id, id, conversation_id, seq, epoch, status, input, consistency, idempotency_key,
+      lease_owner, lease_token, lease_expires_at)
+    SELECT :tenant_id, :id, :conversation_id, place.seq, place.epoch, 'accepted', :input, :consistency, :key,
+      :lease_owner, :lease_token, now() + make_interval(secs => :lease_s)
+    FROM place RETURNING seq, epoch, created_at""")
+_EXISTS = text("SELECT 1 FROM conversations WHERE id = :conversation_id")
+_IMPORT_PLACE = text("""
+    UPDATE conversations SET next_seq = next_seq + :count WHERE id = :conversation_id
+    RETURNING next_seq - :count AS first, epoch""")
+_IMPORT = text("""
+    INSERT INTO turns (tenant_id, id, conversation_id, seq, epoch, origin, status, input, output, finish_reason,
+      consistency, created_at, answered_at)
+    VALUES (:tenant_id, :id, :conversation_id, :seq, :epoch, 'import', 'answered', :input, :output, 'stop', 'eventual',
+      coalesce(:created_at, now()), now())""")
+# One statement, one snapshot: the head and how many earlier turns it has not taken in agree with each other.
+_PIN = text("""
+    SELECT c.epoch, m.id AS cube_id, v.id, v.number, v.blob_id, v.payload_sha256, v.fingerprint,
+      (SELECT count(*) FROM turns p WHERE p.conversation_id = c.id AND p.seq < :seq
+         AND p.status IN ('accepted', 'answered')) AS behind
+    FROM conversations c
+    JOIN memcubes m ON m.conversation_id = c.id AND m.kind = 'activation'
+    JOIN memcube_versions v ON v.id = m.head_version_id
+    WHERE c.id = :conversation_id""")
+_ANSWER = text("""
+    UPDATE turns SET status = :status, output = :output, finish_reason = :finish_reason,
+      base_version_id = :base_version_id, base_number = :base_number, lag = :lag, prompt_tokens = :prompt_tokens,
+      completion_tokens = :completion_tokens, timings_ms = :timings_ms, answered_at = now(),
+      lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
+    WHERE id = :id AND status = 'accepted' AND lease_token = :lease_token""")
+_READ = text("""
+    INSERT INTO turn_reads (tenant_id, turn_id, version_id, rank, score)
+    VALUES (:tenant_id, :turn_id, :version_id, :rank, :score)""")
+_FAIL = text("""
+    UPDATE turns SET status = 'failed', error = :error, lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
+    WHERE id = :id AND status = 'accepted' AND lease_token = :lease_token""")
+_EXTEND = text("""
+    UPDATE turns SET lease_expires_at = now() + make_interval(secs => :lease_s)
+    WHERE id = ANY(:ids) AND status = 'accepted' AND lease_owner = :lease_owner RETURNING id, cancel_requested""")
+_LAPSED = text("""
+    UPDATE turns SET status = 'failed', error = :error, lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
+    WHERE status = 'accepted' AND lease_expires_at < now() RETURNING id, conversation_id""")
+_REQUEST_CANCEL = text("UPDATE turns SET cancel_requested = true WHERE id = :id AND status = 'accepted'")
+_NEXT = text("""
+    SELECT t.id, t.seq, t.status, t.input, t.output FROM turns t
+    WHERE t.conversation_id = :conversation_id AND t.status IN ('accepted', 'answered') ORDER BY t.seq LIMIT 1""")
+_APPLY = text("""
+    UPDATE turns SET status = 'applied', applied_at = now(), written_version_id = :version_id, written_number = :number
+    WHERE id = :id AND status = 'answered'""")
+_SUPERSEDE = text("""
+    UPDATE turns SET status = 'superseded', superseded_epoch = :epoch,
+      lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
+    WHERE conversation_id = :conversation_id AND seq > :seq
+      AND status IN ('accepted', 'answered', 'applied', 'skipped') RETURNING id""")
+_PENDING = text("""
+    SELECT count(*) AS pending FROM turns
+    WHERE conversation_id = :conversation_id AND seq <= :seq AND status IN ('accepted', 'answered')""")
+_GET = text(f"SELECT {_COLUMNS} FROM turns t WHERE t.id = :id")
+_GET_MANY = text(f"SELECT {_COLUMNS} FROM turns t WHERE t.id = ANY(:ids) ORDER BY t.seq")
+_LIST = text(f"""
+    SELECT {_COLUMNS} FROM turns t
+    WHERE (t.conversation_id = :conversation_id OR t.id = ANY(:inherited))
+      AND (CAST(:after AS integer) IS NULL OR t.seq > :after)
+    ORDER BY t.seq LIMIT :limit""")
+_READS = text("""
+    SELECT r.version_id, v.cube_id, v.number, m.kind, r.rank, r.score, v.content AS text
+    FROM turn_reads r JOIN memcube_versions v ON v.id = r.version_id JOIN memcubes m ON m.id = v.cube_id
+    WHERE r.turn_id = :turn_id ORDER BY r.rank""")
+
+
+async def accept(work: UnitOfWork, **columns: Any) -> RowMapping | None:
+    """The new turn's place; None if the conversation is full or not there."""
+    return await work.first(_ACCEPT, tenant_id=work.tenant_id, **columns)
+
+
+async def conversation_exists(work: UnitOfWork, conversation_id: str) -> bool:
+    return await work.first(_EXISTS, conversation_id=conversation_id) is not None
+
+
+async def insert_imported(
+    work: UnitOfWork, conversation_id: str, said: Sequence[tuple[str, str, datetime | None]]
+) -> list[str] | None:
+    """Inserts (input, output, created_at) as answered turns; their ids, or None if there is no such conversation."""
+    place = await work.first(_IMPORT_PLACE, conversation_id=conversation_id, count=len(said))
+    if place is None:
+        return None
+    rows = [
+        {
+            "tenant_id": work.tenant_id,
+            "id": new_id("turn"),
+            "conversation_id": conversation_id,
+            "seq": place["first"] + offset,
+            "epoch": place["epoch"],
+            "input": text_in,
+            "output": text_out,
+            "created_at": created_at,
+        }
+        for offset, (text_in, text_out, created_at) in enumerate(said)
+    ]
+    await work.run_many(_IMPORT, rows)
+    return [str(row["id"]) for row in rows]
+
+
+async def pin(work: UnitOfWork, *, conversation_id: str, seq: int) -> RowMapping:
+    return await work.one(_PIN, conversation_id=conversation_id, seq=seq)
+
+
+async def answer(work: UnitOfWork, *, timings_ms: dict[str, float], **columns: Any) -> bool:
+    """False if the turn is no longer ours to answer: its lease lapsed, or it was superseded."""
+    return bool(await work.run(_ANSWER, timings_ms=Jsonb(timings_ms), **columns))
+
+
+async def record_read(work: UnitOfWork, *, turn_id: str, version_id: str, rank: int, score: float | None) -> None:
+    await work.run(_READ, tenant_id=work.tenant_id, turn_id=turn_id, version_id=version_id, rank=rank, score=score)
+
+
+async def fail(work: UnitOfWork, *, turn_id: str, lease_token: str, error: dict[str, Any]) -> bool:
+    return bool(await work.run(_FAIL, id=turn_id, lease_token=lease_token, error=Jsonb(error)))
+
+
+async def extend_leases(work: UnitOfWork, *, ids: list[str], lease_owner: str, lease_s: float) -> dict[str, bool]:
+    """The turns still ours, and whether each has been asked to stop."""
+    rows = await work.all(_EXTEND, ids=ids, lease_owner=lease_owner, lease_s=lease_s)
+    return {row["id"]: row["cancel_requested"] for row in rows}
+
+
+async def fail_lapsed(work: UnitOfWork, error: dict[str, Any]) -> Sequence[RowMapping]:
+    return await work.all(_LAPSED, error=Jsonb(error))
+
+
+async def request_cancel(work: UnitOfWork, turn_id: str) -> bool:
+    return bool(await work.run(_REQUEST_CANCEL, id=turn_id))
+
+
+async def next_unsettled(work: UnitOfWork, conversation_id: str) -> RowMapping | None:
+    return await work.first(_NEXT, conversation_id=conversation_id)
+
+
+async def apply(work: UnitOfWork, *, turn_id: str, version_id: str, number: int) -> bool:
+    return bool(await work.run(_APPLY, id=turn_id, version_id=version_id, number=number))
+
+
+async def supersede_after(work: UnitOfWork, *, conversation_id: str, seq: int, epoch: int) -> list[str]:
+    rows = await work.all(_SUPERSEDE, conversation_id=conversation_id, seq=seq, epoch=epoch)
+    return [row["id"] for row in rows]
+
+
+async def pending_up_to(work: UnitOfWork, *, conversation_id: str, seq: int) -> int:
+    return int((await work.one(_PENDING, conversation_id=conversation_id, seq=seq))["pending"])
+
+
+async def get(work: UnitOfWork, turn_id: str) -> RowMapping | None:
+    return await work.first(_GET, id=turn_id)
+
+
+async def listing(
+    work: UnitOfWork, *, conversation_id: str, inherited: list[str], after: int | None, limit: int
+) -> Sequence[RowMapping]:
+    return await work.all(_LIST, conversation_id=conversation_id, inherited=inherited, after=after, limit=limit)
+
+
+async def get_many(work: UnitOfWork, turn_ids: list[str]) -> Sequence[RowMapping]:
+    return await work.all(_GET_MANY, ids=turn_ids)
+
+
+async def reads(work: UnitOfWork, turn_id: str) -> Sequence[RowMapping]:
+    return await work.all(_READS, turn_id=turn_id)
