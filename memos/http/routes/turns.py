@@ -50,7 +50,7 @@ async def take(
     body: TurnCreate,
     key: IdempotencyKey = None,
 ) -> Response:
-    """Say something and be answered. With `stream` the answer is Server-Sent Events: `token`, then `done` or `error`."""
+    """Say something and be answered. With `stream`: Server-Sent Events `token`, then `done` or `error`."""
     claim = claim_for(request, runtime, key, body)
     begun = await runtime.turns.begin(caller.tenant_id, conversation_id, body, claim)
     if body.stream:
