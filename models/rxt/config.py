@@ -1,0 +1,53 @@
+"""Configuration of a Reactive Transformer, with named presets.
+
+Notable choices
+* A config says everything that decides shapes or arithmetic, and nothing about training.
+* Variants are names looked up in a registry (`models.rxt.attention`, `models.rxt.gates`), never flags inside a class.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class RxtConfig:
+    """Sizes in elements; see the legend in `models.shapes`."""
+
+    name: str
+    words: int  # V, known words; fixed by the tokenizer
+    rows: int = 4096  # R, frozen random rows for words the model never saw
+    width: int = 128  # D
+    layers: int = 2  # L
+    heads: int = 4  # H of self-attention
+    memory_heads: int = 2  # H of memory attention and memory cross-attention: wide heads bind, narrow ones do not
+    slots: int = 32  # S
+    ffn: int = 256  # F
+    attention: str = "mha"
+    gate: str = "query_new"
+    window_before: int = 4  # neighbours to the left that are summed into an input
+    window_after: int = 3  # neighbours to the right (encoder only)
+    max_query: int = 40  # tokens of one prompt segment seen at once
+    max_answer: int = 28  # tokens of one answer
+
+    def __post_init__(self) -> None:
+        """Raises ValueError when the sizes do not fit together."""
+        for count, what in ((self.heads, "heads"), (self.memory_heads, "memory_heads")):
+            if self.width % count:
+                raise ValueError(f"width {self.width} is not a multiple of {what} {count}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The config as JSON-able values, in the order of the fields."""
+        return asdict(self)
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # The released checkpoint.
+    "shipped": {"name": "rxt-rows-128", "slots": 32},
+    # For tests: every mechanism, no knowledge.
+    "tiny": {"name": "rxt-tiny", "rows": 64, "width": 16, "heads": 2, "slots": 4, "ffn": 32},
+}
+
+
+def preset(name: str, words: int) -> RxtConfig:
+    """The named preset for a tokenizer of `words` known words. Raises KeyError for an unknown name."""
+    return RxtConfig(words=words, **PRESETS[name])

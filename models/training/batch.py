@@ -1,0 +1,154 @@
+"""Batches: dialogues as padded tensors, and the loss over them.
+
+Notable choices
+* All turns of all dialogues are encoded in one batch; only the memory attention runs turn by turn; all probes are decoded
+  in one batch from the final states. Gradients cross every turn.
+* A batch uses a few hundred of the rows; they are all alike, and the output need not score the others.
+* In some batches the first turns are written to a memory of their own, beside which the conversation's is read: this is
+  how recalled texts are read later. The targets stay the same, so the conversation's own memory wins a conflict.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.rxt.model import Rxt
+from models.shapes import Memory
+from models.text.tokenizer import ANSWER, BOS, EOS, PAD, QUERY
+from models.training.language.compile import Language
+from models.training.language.dialogue import Plan, Turn, draw_dialogue
+
+ROWS_PER_BATCH = 512
+ROWS_PER_DIALOGUE = 120
+VALUE_WEIGHT = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """B dialogues of T turns with P probes each. Token ids index a table of V known words and the batch's rows."""
+
+    turns: int
+    rows: Tensor  # int64 [R']
+    history: Tensor  # int64 [B * T, N], dialogue-major
+    prompts: Tensor  # int64 [B * P, N'], prompt and answer without its end
+    targets: Tensor  # int64 [B * P, N'], PAD where nothing is predicted
+    weights: Tensor  # float32 [B * P, N']
+    recalled: int  # how many of the first turns go to a memory of their own
+    kinds: tuple[str, ...]  # of every probe
+
+
+def interaction(said: Sequence[int], answer: Sequence[int]) -> list[int]:
+    """The template of one interaction, as the encoder reads it (paper, section 3.2)."""
+    return [BOS, QUERY, *said, ANSWER, *answer, EOS]
+
+
+def pad(sequences: Sequence[Sequence[int]]) -> Tensor:
+    """int64 [n, longest], PAD after each end."""
+    longest = max(len(s) for s in sequences)
+    return torch.tensor([[*s, *([PAD] * (longest - len(s)))] for s in sequences], dtype=torch.int64)
+
+
+def _probe_rows(probe: Turn) -> tuple[list[int], list[int], list[float]]:
+    prompt = [BOS, QUERY, *probe.said, ANSWER]
+    answer = [*probe.answer, EOS]
+    heavy = set(probe.values)
+    inputs = prompt + list(probe.answer)
+    targets = [PAD] * (len(prompt) - 1) + answer
+    weights = [0.0] * (len(prompt) - 1) + [VALUE_WEIGHT if t in heavy else 1.0 for t in answer]
+    return inputs, targets, weights
+
+
+def draw_batch(language: Language, rng: random.Random, plan: Plan, dialogues: int, rows: int) -> Batch:
+    """A batch by one plan; the number of facts varies below the plan's."""
+    chosen = rng.sample(range(rows), min(ROWS_PER_BATCH, rows))
+    known = len(language.tokenizer)
+    recalled = rng.randrange(1, plan.turns + 1) if not plan.plain and rng.random() < 0.2 else 0
+    if recalled:
+        plan = replace(plan, empty_answers=0.6)
+    history: list[list[int]] = []
+    probes: list[Turn] = []
+    for _ in range(dialogues):
+        ids = rng.sample(range(known, known + len(chosen)), min(ROWS_PER_DIALOGUE, len(chosen)))
+        facts = plan.facts if plan.plain else rng.randint(1, plan.facts)
+        turns, asked = draw_dialogue(language, rng, ids, replace(plan, facts=facts))
+        history += [interaction(t.said, t.answer) for t in turns]
+        probes += asked
+    parts = [_probe_rows(p) for p in probes]
+    targets = pad([p[1] for p in parts])
+    weights = torch.zeros(targets.shape)
+    for index, part in enumerate(parts):
+        weights[index, : len(part[2])] = torch.tensor(part[2])
+    return Batch(
+        plan.turns,
+        torch.tensor(chosen),
+        pad(history),
+        pad([p[0] for p in parts]),
+        targets,
+        weights,
+        recalled,
+        tuple(p.kind for p in probes),
+    )
+
+
+def write_turns(model: Rxt, batch: Batch, table: Tensor) -> tuple[Memory, Memory | None]:
+    """Final memory of every dialogue, and the memory of recalled turns where the batch has one."""
+    mask = batch.history != PAD
+    encoded = model.encode(batch.history, mask, table)
+    turns, count = batch.turns, len(batch.history) // batch.turns
+    mask = mask.view(count, turns, -1)
+    projected = [
+        tuple(x.view(count, turns, *x.shape[1:]) for x in attention.project(encoded[:, index]))
+        for index, attention in enumerate(model.memory_attention)
+    ]
+    layers: list[Tensor] = [x for x in model.start_memory(count).unbind(1)]
+    recalled: Memory | None = None
+    for turn in range(turns):
+        for index, attention in enumerate(model.memory_attention):
+            keys, values = projected[index]
+            layers[index], _ = attention(layers[index], keys[:, turn], values[:, turn], mask[:, turn])
+        if turn + 1 == batch.recalled:
+            recalled = torch.stack(layers, dim=1)
+            layers = [x for x in model.start_memory(count).unbind(1)]
+    return torch.stack(layers, dim=1), recalled
+
+
+def decode_probes(model: Rxt, batch: Batch, table: Tensor, memory: Memory, recalled: Memory | None) -> Tensor:
+    """Activations [B * P, N', D]; each probe reads its own dialogue's memory."""
+    per = len(batch.prompts) // memory.shape[0]
+    projected = tuple(
+        (keys.repeat_interleave(per, 0), values.repeat_interleave(per, 0))
+        for keys, values in model.project_memory(memory, recalled)
+    )
+    activations, _ = model.decode(batch.prompts, batch.prompts != PAD, table, projected, None)
+    return activations
+
+
+def loss_of(model: Rxt, batch: Batch) -> Tensor:
+    """Weighted cross-entropy of the answers, in nats per unit of weight."""
+    table = model.table(batch.rows)
+    activations = decode_probes(model, batch, table, *write_turns(model, batch, table))
+    chosen = batch.targets != PAD
+    logits = model.logits(activations[chosen], table)
+    losses = F.cross_entropy(logits, batch.targets[chosen], reduction="none")
+    weights = batch.weights[chosen]
+    return (losses * weights).sum() / weights.sum()
+
+
+@torch.no_grad()
+def accuracy_of(model: Rxt, batch: Batch, forget: bool = False) -> dict[str, tuple[int, int]]:
+    """Per kind of probe: how many answers have every token right (teacher-forced, greedy), and how many there were."""
+    table = model.table(batch.rows)
+    memory, recalled = write_turns(model, batch, table)
+    if forget:
+        memory, recalled = model.start_memory(memory.shape[0]), None
+    best = model.logits(decode_probes(model, batch, table, memory, recalled), table).argmax(-1)
+    right = ((best == batch.targets) | (batch.targets == PAD)).all(1).tolist()
+    out: dict[str, tuple[int, int]] = {}
+    for kind, good in zip(batch.kinds, right, strict=True):
+        hit, total = out.get(kind, (0, 0))
+        out[kind] = (hit + good, total + 1)
+    return out
