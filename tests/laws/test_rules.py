@@ -38,6 +38,12 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
     ),
     ("law_4_one_committer", "workers/tasks/advance.py", "x = work.run()\n", "x = connection.begin_nested()\n"),
     (
+        "law_4_one_committer",
+        "memos/http/routes/conversations.py",
+        "service.rollback(work, to_turn=1)\n",
+        "connection.rollback()\n",
+    ),
+    (
         "law_4_no_model_in_a_transaction",
         "memos/turns/service.py",
         """
