@@ -32,7 +32,7 @@ MAX_TURNS_HELD = 4096
 MAX_TURNS_SHOWN = 256
 DIGEST_BYTES = 8
 MAX_SLOW_MS = 10_000
-_WORD = re.compile(r"\s*\S+|\s+\Z")
+_WORD = re.compile(r"\s*\S+(?:\s+\Z)?|\s+\Z")
 _SLOW = re.compile(r"/slow (\d{1,5})(?:\s|\Z)")
 _MATCHED = ("model", "weights_sha256", "tokenizer_sha256", "dtype", "state_shape")
 

@@ -1,0 +1,196 @@
+"""One contract, whichever way an engine is reached: in this process, or in a worker over HTTP."""
+
+import asyncio
+import contextlib
+import math
+
+import pytest
+
+from memos.generation.echo import EchoEngine, held_turns, turn_fingerprint
+from memos.generation.port import Finished, GenerateRequest, ModelMismatch, StateRef, StateUnreadable, Token
+from memos.kit.blobs import sha256_hex
+from memos.kit.errors import Invalid
+from memos.kit.unit_of_work import OPEN
+from tests.generation.talk import answer, eventually, start_ref, told, turns_in
+
+pytestmark = pytest.mark.anyio
+AWKWARD = "line\nbreak\r\n\r\ndata: {}\n\nevent: done\n\n \u2028 \u0085 \U0001f9e0 e\u0301 \x00 \x7f end  \n"
+
+
+async def test_identity_names_the_start_state(generator):
+    identity = await generator.identity()
+    payload = await generator.start_payload()
+    assert identity.start_sha256 == sha256_hex(payload)
+    assert identity.start_bytes == len(payload)
+    assert identity.fingerprint == EchoEngine().fingerprint
+    assert identity.details == EchoEngine().identity
+
+
+async def test_a_start_state_has_seen_nothing(generator):
+    text, finished = await answer(generator, await start_ref(generator), "hello there")
+    assert text == "echo 0 [] hello there"
+    assert finished == Finished("stop", 2, 5)
+
+
+async def test_an_answer_comes_from_the_state_that_was_named(generator):
+    ref = await told(generator, "one", "two", "one")
+    text, _ = await answer(generator, ref, "hi")
+    expected = [turn_fingerprint(item) for item in ("one", "two", "one")]
+    assert turns_in(text) == expected
+    assert text.startswith("echo 3 [")
+
+
+async def test_a_new_state_is_in_the_blob_store_when_advance_returns(generator, blobs):
+    made = await generator.advance(await start_ref(generator), "in", "out", "states/durable")
+    payload = blobs.get("states/durable", made.sha256)
+    assert len(payload) == made.size_bytes
+    assert held_turns(payload) == [(1, turn_fingerprint("in"))]
+    assert made.health["turns"] == 1.0
+
+
+async def test_advancing_twice_gives_the_same_bytes(generator, blobs):
+    parent = await told(generator, "before")
+    first = await generator.advance(parent, "in", "out", "states/again")
+    second = await generator.advance(parent, "in", "out", "states/again")
+    elsewhere = await generator.advance(parent, "in", "out", "states/elsewhere")
+    assert first == second == elsewhere
+    assert blobs.get("states/again", first.sha256) == blobs.get("states/elsewhere", first.sha256)
+    other = await generator.advance(parent, "in", "another answer", "states/other")
+    assert other.sha256 != first.sha256
+
+
+@pytest.mark.parametrize("text", [AWKWARD, "", " ", "\n\n", "data: x", "\ufeffbom"])
+async def test_tokens_arrive_as_they_were_made(generator, text):
+    answered, finished = await answer(generator, await start_ref(generator), text)
+    assert answered == f"echo 0 [] {text}"
+    assert finished.reason == "stop"
+
+
+async def test_max_tokens_ends_an_answer(generator):
+    text, finished = await answer(generator, await start_ref(generator), "one two three", max_tokens=4)
+    assert (text, finished) == ("echo 0 [] one", Finished("length", 3, 4))
+
+
+async def test_recalled_texts_reach_the_engine(generator):
+    text, _ = await answer(generator, await start_ref(generator), "/recall x", recalled=("tea", "dog\n"))
+    assert text == "echo 0 [] /recall x | tea | dog\n"
+
+
+async def test_a_missing_or_damaged_state_is_an_error_and_never_an_answer(generator, blobs):
+    ref = await told(generator, "one")
+    payload = await generator.start_payload()
+    blobs.put("states/damaged", b"x" + payload)
+    blobs.put("states/no-state", b"hello")
+    broken = [
+        StateRef(ref.fingerprint, sha256_hex(b"never written"), "states/missing"),
+        StateRef(ref.fingerprint, sha256_hex(payload), "states/damaged"),
+        StateRef(ref.fingerprint, sha256_hex(b"hello"), "states/no-state"),
+    ]
+    for state in broken:
+        with pytest.raises(StateUnreadable) as caught:
+            await answer(generator, state, "hi")
+        assert caught.value.details["blob_key"] == state.blob_key
+        assert caught.value.retry_after_s is not None
+        with pytest.raises(StateUnreadable):
+            await generator.advance(state, "in", "out", "states/never")
+
+
+async def test_a_state_of_another_model_is_refused_by_name(generator, blobs):
+    other = EchoEngine(revision=2)
+    payload = other.dump_state(other.start_state())
+    foreign = StateRef(other.fingerprint, blobs.put("states/foreign", payload), "states/foreign")
+    with pytest.raises(ModelMismatch) as caught:
+        await answer(generator, foreign, "hi")
+    assert {"model", "weights_sha256"} <= set(caught.value.details["fields"])
+    assert caught.value.details["model_fingerprint"] == EchoEngine().fingerprint
+    with pytest.raises(ModelMismatch):
+        await generator.advance(foreign, "in", "out", "states/never")
+    with pytest.raises(ModelMismatch):  # a start state by fingerprint alone
+        await answer(generator, StateRef(other.fingerprint, sha256_hex(payload)), "hi")
+
+
+async def test_a_reference_that_claims_another_model_is_refused_even_if_its_payload_is_ours(generator):
+    ref = await told(generator, "one")
+    with pytest.raises(ModelMismatch):
+        await answer(generator, StateRef("0" * 64, ref.sha256, ref.blob_key), "hi")
+    start = await start_ref(generator)
+    with pytest.raises(ModelMismatch):
+        await answer(generator, StateRef(start.fingerprint, ref.sha256), "hi")
+
+
+async def test_closing_early_cancels_the_work(generator):
+    stream = generator.generate(
+        GenerateRequest(await start_ref(generator), "/slow 20 " + "word " * 2000, max_tokens=2000)
+    )
+    assert isinstance(await anext(stream), Token)
+    assert (await generator.health())["active"] >= 1
+    await stream.aclose()
+
+    async def idle() -> bool:
+        return (await generator.health())["active"] == 0
+
+    await eventually(idle, within_s=2.0)
+
+
+async def test_conversations_at_once_never_mix(generator):
+    """16 states, several questions to each, all at the same time: each answer tells only its own turns."""
+    histories = {await told(generator, *(f"c{n} t{m}" for m in range(n + 1))): n for n in range(16)}
+    questions = [(ref, n, f"/slow 1 question {k} to {n}") for ref, n in histories.items() for k in range(3)]
+    apart = [await answer(generator, ref, text) for ref, _, text in questions]
+    together = await asyncio.gather(*(answer(generator, ref, text) for ref, _, text in questions))
+    assert together == apart
+    for (_, n, _), (text, _) in zip(questions, together, strict=True):
+        assert turns_in(text) == [turn_fingerprint(f"c{n} t{m}") for m in range(n + 1)]
+
+
+async def test_advances_at_once_are_byte_for_byte_those_made_one_by_one(generator, blobs):
+    parents = [await told(generator, f"first of {n}") for n in range(16)]
+
+    async def step(parent: StateRef, n: int, key: str) -> bytes:
+        made = await generator.advance(parent, f"second of {n}", f"answer {n}", key)
+        return blobs.get(key, made.sha256)
+
+    apart = [await step(parent, n, f"states/apart-{n}") for n, parent in enumerate(parents)]
+    together = await asyncio.gather(*(step(parent, n, f"states/together-{n}") for n, parent in enumerate(parents)))
+    assert together == apart
+    assert len(set(apart)) == 16
+
+
+async def test_vectors_are_unit_length_and_near_for_near_texts(generator):
+    texts = ["the dog likes the park", "the park is liked by the dog", "quarterly tax filing rules"]
+    near, same, far = await generator.embed(texts)
+    assert len(near) == len(same) == len(far) == 384
+    assert all(math.isclose(math.hypot(*vector), 1.0, abs_tol=1e-4) for vector in (near, same, far))
+    dot = [sum(a * b for a, b in zip(near, other, strict=True)) for other in (same, far)]
+    assert dot[0] > dot[1] + 0.3
+    assert await generator.embed([]) == []
+
+
+async def test_no_model_computes_inside_a_database_transaction(generator):
+    ref = await start_ref(generator)
+    token = OPEN.set(1)
+    try:
+        with pytest.raises(RuntimeError, match="transaction"):
+            generator.generate(GenerateRequest(ref, "hi"))
+        with pytest.raises(RuntimeError, match="transaction"):
+            await generator.advance(ref, "in", "out", "states/never")
+        with pytest.raises(RuntimeError, match="transaction"):
+            await generator.embed(["x"])
+    finally:
+        OPEN.reset(token)
+
+
+async def test_a_cancelled_caller_leaves_the_generator_usable(generator):
+    ref = await start_ref(generator)
+    waiting = asyncio.create_task(answer(generator, ref, "/slow 50 one two three"))
+    await asyncio.sleep(0.1)
+    waiting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await waiting
+    assert (await answer(generator, ref, "still there"))[0] == "echo 0 [] still there"
+
+
+async def test_text_that_is_not_unicode_is_answered_or_refused_and_never_a_failure(generator):
+    """JSON carries a lone surrogate that UTF-8 cannot: the API refuses such input before it comes here."""
+    with contextlib.suppress(Invalid):
+        await answer(generator, await start_ref(generator), "lone \ud800 surrogate")
