@@ -4,6 +4,7 @@ clients only differ in how they send one. Nothing here does I/O.
 `None` for an argument means that it is left out, so the service's own default holds.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 
 Consistency = Literal["latest", "eventual"]
 Direction = Literal["up", "down", "both"]
-MAX_KEY_CHARS = 255
+KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Call(Generic[T]):
     idempotency_key: str | None = None
     needs_key: bool = True
     answers: tuple[int, ...] = ()  # statuses beyond 2xx that carry an answer and not a problem
+    once: bool = True  # sent twice, it takes effect once; otherwise a lost answer is reported and not asked for again
 
     def at(self, cursor: str) -> "Call[T]":
         """The same list, further on."""
@@ -55,10 +57,6 @@ def reads(model: type[M]) -> Callable[[bytes], M]:
     return read
 
 
-def _nothing(content: bytes) -> None:
-    return None
-
-
 def _path(*parts: str | int) -> str:
     return "/" + "/".join(quote(str(part), safe="") for part in parts)
 
@@ -71,16 +69,18 @@ def _get(read: Callable[[bytes], T], path: str, **params: Any) -> Call[T]:
     return Call("GET", path, read, params=_given(**params))
 
 
-def _post(read: Callable[[bytes], T], path: str, body: Mapping[str, Any] | None, key: str | None) -> Call[T]:
+def _post(
+    read: Callable[[bytes], T], path: str, body: Mapping[str, Any] | None, key: str | None, *, once: bool = True
+) -> Call[T]:
     if key is None:
         key = uuid.uuid4().hex
-    elif not (0 < len(key) <= MAX_KEY_CHARS and key.isascii() and key.isprintable()):
+    elif not KEY_PATTERN.fullmatch(key):
         raise MemosError(
-            "idempotency_key must be 1 to 255 printable ASCII characters",
+            "idempotency_key must be 1 to 255 printable ASCII characters without spaces",
             code="bad_idempotency_key",
             hint="Use a uuid, or leave it out and the SDK makes one per call.",
         )
-    return Call("POST", path, read, body=body, idempotency_key=key)
+    return Call("POST", path, read, body=body, idempotency_key=key, once=once)
 
 
 def conversations_create(
@@ -193,7 +193,7 @@ def turns_stream(
 def turns_list(
     conversation_id: str, *, page_size: int | None = None, cursor: str | None = None
 ) -> Call[models.Page[models.Turn]]:
-    """Iterates over the turns of a conversation, page after page."""
+    """Iterates over the turns of a conversation, oldest first, superseded ones included."""
     path = _path("v1", "conversations", conversation_id, "turns")
     return _get(reads(models.Page[models.Turn]), path, limit=page_size, cursor=cursor)
 
@@ -208,9 +208,9 @@ def turns_explanation(turn_id: str) -> Call[models.Explanation]:
     return _get(reads(models.Explanation), _path("v1", "turns", turn_id, "explanation"))
 
 
-def turns_cancel(turn_id: str, *, idempotency_key: str | None = None) -> Call[models.Turn]:
-    """Stops a turn that is being answered."""
-    return _post(reads(models.Turn), _path("v1", "turns", turn_id, "cancel"), None, idempotency_key)
+def turns_cancel(turn_id: str) -> Call[models.Turn]:
+    """Stops a turn that is being answered. What it has said so far is kept."""
+    return _post(reads(models.Turn), _path("v1", "turns", turn_id, "cancel"), None, None, once=False)
 
 
 def cubes_list(
@@ -271,14 +271,16 @@ def jobs_get(job_id: str) -> Call[models.Job]:
     return _get(reads(models.Job), _path("v1", "jobs", job_id))
 
 
-def jobs_retry(job_id: str, *, idempotency_key: str | None = None) -> Call[models.Job]:
+def jobs_retry(job_id: str) -> Call[models.Job]:
     """Queues a failed job again."""
-    return _post(reads(models.Job), _path("v1", "jobs", job_id, "retry"), None, idempotency_key)
+    return _post(reads(models.Job), _path("v1", "jobs", job_id, "retry"), None, None, once=False)
 
 
-def keys_create(name: str, scopes: Iterable[str], *, idempotency_key: str | None = None) -> Call[models.NewKey]:
-    """Makes an API key; scopes: admin, app, read. The secret is in `key`, once."""
-    return _post(reads(models.NewKey), "/v1/keys", {"name": name, "scopes": list(scopes)}, idempotency_key)
+def keys_create(name: str, scopes: Iterable[str]) -> Call[models.NewKey]:
+    """Makes an API key; scopes: admin, app, read. The secret is in `key`, once: the service keeps no copy to answer a
+    repeated call with, so a lost answer is an APIConnectionError; revoke the key it may have made."""
+    body = {"name": name, "scopes": list(scopes)}
+    return _post(reads(models.NewKey), "/v1/keys", body, None, once=False)
 
 
 def keys_list(*, page_size: int | None = None, cursor: str | None = None) -> Call[models.Page[models.Key]]:
@@ -286,14 +288,14 @@ def keys_list(*, page_size: int | None = None, cursor: str | None = None) -> Cal
     return _get(reads(models.Page[models.Key]), "/v1/keys", limit=page_size, cursor=cursor)
 
 
-def keys_revoke(key_id: str) -> Call[None]:
+def keys_revoke(key_id: str) -> Call[models.Key]:
     """Revokes an API key, at once and for good."""
-    return Call("DELETE", _path("v1", "keys", key_id), _nothing)
+    return Call("DELETE", _path("v1", "keys", key_id), reads(models.Key))
 
 
-def tenants_create(name: str, *, idempotency_key: str | None = None) -> Call[models.NewTenant]:
+def tenants_create(name: str) -> Call[models.NewTenant]:
     """Makes a tenant and its first admin key. Needs a key with the operator scope."""
-    return _post(reads(models.NewTenant), "/v1/tenants", {"name": name}, idempotency_key)
+    return _post(reads(models.NewTenant), "/v1/tenants", {"name": name}, None, once=False)
 
 
 def stats() -> Call[models.Stats]:

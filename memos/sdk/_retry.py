@@ -1,8 +1,9 @@
 """When to ask again, and how long to wait: connection errors, 429, 502 to 504, and 409 `idempotency_in_flight`.
 
-Only calls that take effect once however often they are sent are repeated, which is every call of this SDK: a GET and a
-DELETE by nature, a POST by its idempotency key. Bounded twice: by a number of tries for what fails, and by time for a
-call of ours that is still being worked on. A service that asks for more patience than MAX_WAIT_S gets none.
+A call whose answer was lost is sent again only if it takes effect once however often it is sent: a GET and a DELETE do
+by nature, most POSTs by their idempotency key (`Call.once`). A refusal, or a connection that never came about, may be
+repeated for any call. Bounded twice: by a number of tries for what fails, and by time for a call of ours that is still
+being worked on. A service that asks for more patience than MAX_WAIT_S gets none.
 """
 
 import time
@@ -21,7 +22,10 @@ IN_FLIGHT = "idempotency_in_flight"
 class Patience:
     """The patience of one logical call. Give it to `attempts`; it is asked after each failure."""
 
-    def __init__(self, max_retries: int, in_flight_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, max_retries: int, in_flight_s: float, *, once: bool = True, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._once = once
         self._retries_left = max_retries
         self._clock = clock
         self._deadline = clock() + in_flight_s
@@ -33,7 +37,8 @@ class Patience:
             return self._clock() + wait_s < self._deadline and self._wait(error)
         if not isinstance(error, APIConnectionError | RateLimitError | ServiceUnavailableError):
             return False
-        if self._retries_left <= 0:
+        lost = isinstance(error, APIConnectionError) and error._sent and not self._once
+        if self._retries_left <= 0 or lost:
             return False
         self._retries_left -= 1
         return self._wait(error)

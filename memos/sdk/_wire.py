@@ -88,9 +88,12 @@ def connection_error(call: Call[Any], address: Address, error: "httpx2.RequestEr
     import httpx2
 
     what = f"{call.method} {address.url}{call.path}: {str(error) or type(error).__name__}"
-    if isinstance(error, httpx2.TimeoutException):
-        return APITimeoutError(f"no answer in time to {what}", idempotency_key=call.idempotency_key)
-    return APIConnectionError(f"no answer to {what}", idempotency_key=call.idempotency_key)
+    timed_out = isinstance(error, httpx2.TimeoutException)
+    kind, saying = (APITimeoutError, "no answer in time to") if timed_out else (APIConnectionError, "no answer to")
+    # Only what the service remembers makes asking again safe.
+    made = kind(f"{saying} {what}", idempotency_key=call.idempotency_key if call.once else None)
+    made._sent = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
+    return made
 
 
 def retry_after_s(header: str | None) -> float | None:

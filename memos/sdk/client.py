@@ -68,8 +68,8 @@ class _Client:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(url={self._address.url!r})"
 
-    def _patience(self) -> Patience:
-        return Patience(self._max_retries, self._timeout_s)
+    def _patience(self, call: Call[Any]) -> Patience:
+        return Patience(self._max_retries, self._timeout_s, once=call.once)
 
     def _options(self) -> dict[str, Any]:
         return client_options(self._address, self._timeout_s, USER_AGENT)
@@ -129,7 +129,7 @@ class Memos(_Client):
         import httpx2
 
         options = request_options(call, self._address)
-        for attempt in attempts(self._patience()):
+        for attempt in attempts(self._patience(call)):
             with attempt:
                 try:
                     response = self._http.request(**options)
@@ -146,7 +146,7 @@ class Memos(_Client):
         import httpx2
 
         options = request_options(call, self._address)
-        for attempt in attempts(self._patience()):
+        for attempt in attempts(self._patience(call)):
             with attempt:
                 try:
                     with self._http.stream(**options) as response:
@@ -215,7 +215,7 @@ class AsyncMemos(_Client):
         import httpx2
 
         options = request_options(call, self._address)
-        async for attempt in attempts(self._patience()):
+        async for attempt in attempts(self._patience(call)):
             with attempt:
                 try:
                     response = await self._http.request(**options)
@@ -232,7 +232,7 @@ class AsyncMemos(_Client):
         import httpx2
 
         options = request_options(call, self._address)
-        async for attempt in attempts(self._patience()):
+        async for attempt in attempts(self._patience(call)):
             with attempt:
                 try:
                     async with self._http.stream(**options) as response:

@@ -68,6 +68,7 @@ class APIConnectionError(MemosError):
     ) -> None:
         super().__init__(message, code=code, hint=hint)
         self.idempotency_key = idempotency_key
+        self._sent = True  # False when the connection never came about, so that nothing can have happened
 
 
 class APITimeoutError(APIConnectionError):

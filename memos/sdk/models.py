@@ -266,9 +266,10 @@ class Readiness(Model):
     """Whether a turn can be taken now, and the state of each part."""
 
     status: str
+    version: str | None = None
     checks: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
         """True when a turn can be taken."""
-        return self.status in ("ok", "ready")
+        return self.status == "ready"

@@ -1,0 +1,98 @@
+"""The service itself, through `/readyz` and `/v1/stats`: the API, its database, the generator, the relay, and the
+processes it keeps running.
+"""
+
+from typing import Any
+
+from memos.cli.doctor.report import Report
+from memos.cli.session import Session
+
+LOG_MEND = "See the service's output and the logs in its data directory."
+MENDS = {
+    "database": "See postgres above; the service connects again by itself.",
+    "generator": "See the model worker's log (DATA_DIR/model.log); the service starts it again by itself.",
+    "relay": "Restart the service; if it stays so, see `memos jobs --status failed`.",
+}
+
+
+def service(session: Session, report: Report) -> None:
+    from memos.sdk import APIConnectionError, APIStatusError, Memos, NotConfiguredError
+
+    try:
+        client = Memos(session.url, session.api_key, data_dir=session.data_dir, timeout_s=10.0, max_retries=0)
+    except NotConfiguredError as error:
+        report.add("api", "warning", "not running", mend=error.hint)
+        return
+    with client:
+        try:
+            ready = client.ready()
+        except APIConnectionError as error:
+            report.add("api", "wrong", error.message, mend="Start it with `make run`, or check MEMOS_URL.")
+            return
+        except APIStatusError as error:
+            report.add("api", "wrong", f"{client.url}: {error.message}", mend=error.hint or LOG_MEND)
+            return
+        detail = client.url if ready.ok else f"{client.url} cannot take a turn"
+        mend = None if ready.ok else "See the parts named below."
+        report.add("api", "ok" if ready.ok else "wrong", detail, version=ready.version, mend=mend)
+        for name, check in ready.checks.items():
+            _part(report, name, check)
+        _key_and_stats(report, client)
+
+
+def _part(report: Report, name: str, check: dict[str, Any]) -> None:
+    detail = check.get("detail")
+    if name == "processes" and isinstance(detail, dict):
+        for child, state in detail.items():
+            _process(report, child, state)
+        return
+    if check.get("ok"):
+        report.add(f"api: {name}", "ok", _summary(check), version=_version_of(detail))
+        return
+    mend = check.get("hint") or MENDS.get(name, LOG_MEND)
+    report.add(f"api: {name}", "wrong", _summary(check), mend=str(mend))
+
+
+def _process(report: Report, name: str, state: Any) -> None:
+    """A supervised child: postgres, the model worker."""
+    fields = state if isinstance(state, dict) else {"state": state}
+    running = fields.get("state") in ("up", "running", "ready", "ok")
+    shown = ", ".join(f"{key} {value}" for key, value in fields.items() if value is not None and key != "started")
+    mend = None if running else f"See DATA_DIR/{name}.log; the service starts it again by itself."
+    report.add(f"process: {name}", "ok" if running else "warning", shown, mend=mend)
+
+
+def _summary(check: dict[str, Any]) -> str:
+    parts = []
+    for key, value in check.items():
+        if key in ("ok", "hint"):
+            continue
+        if isinstance(value, dict):
+            parts += [f"{inner} {known}" for inner, known in value.items() if isinstance(known, str | int | float)]
+        else:
+            parts.append(f"{key} {value}")
+    return ", ".join(parts) or "answers"
+
+
+def _version_of(detail: Any) -> str | None:
+    found = detail.get("fingerprint") if isinstance(detail, dict) else None
+    return str(found) if found else None
+
+
+def _key_and_stats(report: Report, client: Any) -> None:
+    from memos.sdk import MemosError
+
+    try:
+        stats = client.stats()
+    except MemosError as error:
+        report.add("api key", "wrong", f"{error.code}: {error.message}", mend=error.hint)
+        return
+    report.add("api key", "ok", "accepted")
+    jobs = stats.model_dump().get("jobs")
+    failed = int(jobs.get("failed", 0)) if isinstance(jobs, dict) else 0
+    shown = ", ".join(f"{count} {status}" for status, count in jobs.items()) if isinstance(jobs, dict) else "none"
+    if failed:
+        mend = "`memos jobs --status failed` shows their errors, `memos jobs retry ID` queues one again."
+        report.add("background work", "warning", shown, mend=mend)
+    else:
+        report.add("background work", "ok", shown or "none")

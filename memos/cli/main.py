@@ -1,0 +1,49 @@
+"""The command line: `memos`. Importing this module imports no part of the service and no client: each command brings
+what it needs when it runs. docs/cli.md describes every command.
+"""
+
+from typing import Annotated
+
+import typer
+
+from memos import __version__
+from memos.cli.admin import jobs_app, keys_app, tenants_app
+from memos.cli.chat import ask, chat
+from memos.cli.command import command
+from memos.cli.doctor.command import doctor
+from memos.cli.history import conversations, explain, fork, rollback, turns
+from memos.cli.lineage import lineage
+from memos.cli.serve import serve
+
+app = typer.Typer(
+    help="memos: a memory operating system for chat applications.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # they may hold keys and memory text
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"memos {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """memos: a memory operating system for chat applications."""
+
+
+app.command("serve")(serve)
+for run in (chat, ask, conversations, turns, explain, lineage, rollback, fork):
+    command(app)(run)
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(keys_app, name="keys")
+app.add_typer(tenants_app, name="tenants")
+command(app)(doctor)
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,133 @@
+"""How results look to people. Ids are never cut: they are there to be copied."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from memos.cli.session import printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from memos.sdk import Conversation, Explanation, Job, Key, Turn
+
+LONGEST_CELL = 100
+
+
+def cell(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return printable(str(value))
+
+
+def short(text: str | None) -> str:
+    """A text on one line."""
+    line = " ".join((text or "").split())
+    return cell(line if len(line) <= LONGEST_CELL else line[: LONGEST_CELL - 1] + "…")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Sequence[str] = ()) -> "RenderableType":
+    """`whole` names the columns that are never folded."""
+    from rich import box
+    from rich.table import Table
+
+    made: Table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        made.add_column(column, no_wrap=column in whole, overflow="fold")
+    count = 0
+    for row in rows:
+        made.add_row(*row)
+        count += 1
+    return made if count else "(none)"
+
+
+def conversations_table(items: "list[Conversation]") -> "RenderableType":
+    return table(
+        ("id", "user", "title", "turns", "pending", "state", "forked from", "created"),
+        (
+            (
+                c.id,
+                short(c.user_id),
+                short(c.title),
+                str(c.turn_count),
+                str(c.pending_turns),
+                f"v{c.state_version}",
+                f"{c.forked_from.conversation_id} @{c.forked_from.at_turn}" if c.forked_from else "-",
+                cell(c.created_at),
+            )
+            for c in items
+        ),
+        whole=("id",),
+    )
+
+
+def turns_table(items: "list[Turn]") -> "RenderableType":
+    return table(
+        ("seq", "id", "status", "input", "output", "state read", "written"),
+        (
+            (
+                str(t.seq),
+                t.id,
+                t.status,
+                short(t.input),
+                short(t.output),
+                cell(t.memory.state_version),
+                cell(t.memory.written_version),
+            )
+            for t in items
+        ),
+        whole=("seq", "id", "status"),
+    )
+
+
+def explanation_table(value: "Explanation") -> "RenderableType":
+    from rich.console import Group
+
+    timings = ", ".join(f"{name} {ms:.1f}" for name, ms in value.timings_ms.items())
+    facts = [
+        ("turn", f"{value.turn_id} (seq {value.seq}, {value.status})"),
+        ("model", cell(value.model)),
+        ("state it read had taken in turns", ", ".join(map(str, value.state_turns)) or "none"),
+        ("turns it lagged behind", cell(value.lag)),
+        ("it became", f"{value.wrote.version_id} (v{value.wrote.number})" if value.wrote else "not applied yet"),
+        ("ended by", cell(value.finish_reason)),
+        ("milliseconds", timings or "-"),
+    ]
+    reads = table(
+        ("rank", "kind", "cube", "version", "score"),
+        ((str(r.rank), r.kind, r.cube_id, f"v{r.number} {r.version_id}", cell(r.score)) for r in value.read),
+        whole=("cube",),
+    )
+    return Group(table(("what", "value"), facts), "memory versions it read:", reads)
+
+
+def jobs_table(items: "list[Job]") -> "RenderableType":
+    return table(
+        ("id", "task", "subject", "status", "dispatches", "failures", "error", "created"),
+        (
+            (
+                j.id,
+                j.task,
+                j.subject,
+                j.status,
+                str(j.dispatches),
+                str(j.failures),
+                short(str(j.error.get("detail") or j.error)) if j.error else "-",
+                cell(j.created_at),
+            )
+            for j in items
+        ),
+        whole=("id",),
+    )
+
+
+def keys_table(items: "list[Key]") -> "RenderableType":
+    return table(
+        ("id", "name", "prefix", "scopes", "created", "revoked"),
+        ((k.id, short(k.name), k.prefix, ", ".join(k.scopes), cell(k.created_at), cell(k.revoked_at)) for k in items),
+        whole=("id", "prefix"),
+    )
