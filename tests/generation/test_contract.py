@@ -127,7 +127,7 @@ async def test_closing_early_cancels_the_work(generator):
     await stream.aclose()
 
     async def idle() -> bool:
-        return (await generator.health())["active"] == 0
+        return bool((await generator.health())["active"] == 0)
 
     await eventually(idle, within_s=2.0)
 
@@ -148,7 +148,7 @@ async def test_advances_at_once_are_byte_for_byte_those_made_one_by_one(generato
 
     async def step(parent: StateRef, n: int, key: str) -> bytes:
         made = await generator.advance(parent, f"second of {n}", f"answer {n}", key)
-        return blobs.get(key, made.sha256)
+        return bytes(blobs.get(key, made.sha256))
 
     apart = [await step(parent, n, f"states/apart-{n}") for n, parent in enumerate(parents)]
     together = await asyncio.gather(*(step(parent, n, f"states/together-{n}") for n, parent in enumerate(parents)))

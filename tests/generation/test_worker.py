@@ -53,7 +53,7 @@ async def test_a_full_queue_is_refused_at_once_and_drains(start_worker):
         second = asyncio.create_task(answer(client, ref, "second"))
 
         async def queued() -> bool:
-            return (await client.health())["waiting"] == 1
+            return bool((await client.health())["waiting"] == 1)
 
         await eventually(queued)
         assert (await client.health()) | {"active": 1, "limit": 2} == await client.health()
@@ -76,7 +76,7 @@ async def test_a_client_that_leaves_the_queue_is_not_computed_for(start_worker):
         waiting = asyncio.create_task(answer(client, await start_ref(client), "never"))
 
         async def queued(count: int) -> bool:
-            return (await client.health())["waiting"] == count
+            return bool((await client.health())["waiting"] == count)
 
         await eventually(lambda: queued(1))
         waiting.cancel()
