@@ -190,7 +190,8 @@ def _asks_generator(call: ast.Call) -> bool:
 # Law 5
 
 
-DATABASE_EDGE = ("memos/kit/db.py", "memos/embedded/*", "migrations/*", "benchmarks/*", "tests/*")
+DOCTOR = "memos/cli/doctor/*"  # looks at addresses before anything else can; a rule below bounds what it reads
+DATABASE_EDGE = ("memos/kit/db.py", "memos/embedded/*", DOCTOR, "migrations/*", "benchmarks/*", "tests/*")
 SQL_PLACES = (
     "*/store.py",
     "memos/kit/doors.py",
@@ -240,6 +241,15 @@ def docstrings(source: Source) -> Iterator[ast.Constant]:
                 and isinstance(first.value.value, str)
             ):
                 yield first.value
+
+
+@register(DOCTOR)
+def law_5_doctor_reads_catalogues(source: Source) -> Found:
+    for node in source.nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            for table in re.findall(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(\w+)", node.value):
+                if not table.startswith("pg_") and table != "alembic_version":
+                    yield node.lineno, f"the doctor reads {table}: it may look at catalogues and the schema's revision"
 
 
 # Law 7

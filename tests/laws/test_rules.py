@@ -111,6 +111,12 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
         "CLAIM = 'SELECT * FROM memos_door_claim(1, 2, 3)'\n",
     ),
     (
+        "law_5_doctor_reads_catalogues",
+        "memos/cli/doctor/addresses.py",
+        "c.execute('SELECT rolname FROM pg_roles WHERE x')\n",
+        "c.execute('SELECT input FROM turns')\n",
+    ),
+    (
         "law_7_no_state_in_modules",
         "memos/turns/service.py",
         "LIMITS = {'turns': 64}\n__all__ = ['f']\nnames: Final = ['a']\napp = Typer()\n",
