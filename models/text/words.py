@@ -20,6 +20,7 @@ _PATTERN = re.compile(
     rf"https?://\S*[^\s.,!?)]|[\w.+-]+@[\w-]+\.[\w.-]*\w|\d+(?:[.,:/]\d+)+|{_LETTER}+(?:['-]{_LETTER}+)*|\S"
 )
 _ENDS = frozenset(".!?")
+_CONTROLS = dict.fromkeys([*range(32), 127], " ")  # a state packs words between zero bytes
 _SAME = {
     "an": "a", "favorite": "favourite", "fav": "favourite", "color": "colour", "im": "i'm", "ive": "i've", "dont": "don't",
     "didnt": "didn't", "cant": "can't", "isnt": "isn't", "neighbor": "neighbour", "mom": "mum", "pls": "please",
@@ -51,7 +52,7 @@ def clean(text: str) -> str:
     """Valid, composed, bounded text: the first 12,000 and the last 12,000 characters of longer input are kept."""
     if len(text) > MAX_CHARS:
         text = text[:HEAD_CHARS] + " " + text[HEAD_CHARS - MAX_CHARS :]
-    text = text.encode("utf-8", "replace").decode("utf-8")
+    text = text.encode("utf-8", "replace").decode("utf-8").translate(_CONTROLS)
     return unicodedata.normalize("NFC", text).replace("\u2019", "'").replace("\u2018", "'")
 
 

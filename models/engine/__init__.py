@@ -1,0 +1,21 @@
+"""The text-level engine: what a model worker process calls. State goes in, state comes out.
+
+    engine = RxtEngine.load()
+    state = engine.start_state()
+    answer = "".join(engine.generate(state, "My dog is called Biscuit."))
+    state = engine.advance(state, "My dog is called Biscuit.", answer)
+"""
+
+from models.engine.engine import Finish, RxtEngine
+from models.errors import CheckpointCorrupt, StateCorrupt, StateMismatch, StateRejected
+from models.rxt.state import State
+
+__all__ = [
+    "CheckpointCorrupt",
+    "Finish",
+    "RxtEngine",
+    "State",
+    "StateCorrupt",
+    "StateMismatch",
+    "StateRejected",
+]
