@@ -7,8 +7,8 @@ resets, is silent for too long, or is full is `ModelUnavailable`, and the answer
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -43,6 +43,7 @@ CALL_TIMEOUT_S = 30.0
 KEEP_ALIVE_S = 20.0
 MAX_CONNECTIONS = 512
 MAX_KEPT_CONNECTIONS = 64
+END_TIMEOUT_S = 0.5
 ATTEMPTS = 3
 JSON_HEADERS = {"content-type": "application/json"}
 
@@ -105,6 +106,8 @@ class ModelWorkerClient:
                 remaining_s -= clock() - started
                 if item is None:
                     raise ModelUnavailable("the model worker ended an answer before it was done")
+                if isinstance(item, Finished):
+                    await _read_to_end(events)
                 yield item
                 if isinstance(item, Finished):
                     return
@@ -184,6 +187,15 @@ class ModelWorkerClient:
 def _encoded(body: dict[str, Any]) -> bytes:
     # ASCII, so that a lone surrogate is the worker's 422 and not our UnicodeEncodeError.
     return json.dumps(body, separators=(",", ":")).encode()
+
+
+async def _read_to_end(events: AsyncIterator[httpx2.ServerSentEvent]) -> None:
+    """Nothing follows the last event, but only a connection that is read to its end is used again."""
+    # The answer is whole: if its connection breaks now, that is for whoever connects next.
+    with suppress(httpx2.TransportError, TimeoutError):
+        async with asyncio.timeout(END_TIMEOUT_S):
+            async for _ in events:
+                return
 
 
 def _item(event: httpx2.ServerSentEvent) -> Token | Finished:

@@ -1,6 +1,7 @@
 """What the client makes of a worker that answers badly, late, or not at all: always an error of the port."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -156,3 +157,31 @@ async def test_an_answer_of_the_wrong_shape_is_model_unavailable(body):
     async with canned(answer) as (url, _), client_of(url) as client:
         with pytest.raises(ModelUnavailable, match="not an answer"):
             await client.advance(REQUEST.state, "in", "out", "k")
+
+
+async def test_a_connection_serves_one_answer_after_another():
+    connections = 0
+    chunk = DONE
+    whole = SSE.replace(b"connection: close", b"transfer-encoding: chunked") + b"%x\r\n%s\r\n0\r\n\r\n" % (
+        len(chunk),
+        chunk,
+    )
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with suppress(asyncio.IncompleteReadError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = re.search(rb"content-length: (\d+)", head.lower())
+                assert length is not None
+                await reader.readexactly(int(length[1]))
+                writer.write(whole)
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        async with client_of(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as client:
+            for _ in range(3):
+                assert await collected(client) == [Finished("stop", 1, 1)]
+        await asyncio.sleep(0.05)  # the server sees the end
+    assert connections == 1
