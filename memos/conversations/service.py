@@ -84,11 +84,11 @@ async def rollback(work: UnitOfWork, conversation_id: str, wanted: RollbackReque
     """Appends a version that restores the state after `to_turn`, in a new epoch; later turns become superseded."""
     locked = await _locked(work, conversation_id)
     head = await cubes.head(work, conversation_id)
-    await _refuse_pending(work, conversation_id, wanted.to_turn)
+    await _refuse_pending(work, locked, head, wanted.to_turn)
     target = await _on_line(work, head["id"], locked, wanted.to_turn)
     if target is None:
         raise NoSuchTurn(f"turn {wanted.to_turn} is not in this conversation's present line; a fork may reach it")
-    await store.raise_epoch(work, conversation_id)
+    await store.raise_epoch(work, conversation_id, fingerprint=target["fingerprint"], replay_to=0)
     superseded = await turns.supersede_after(
         work, conversation_id=conversation_id, seq=wanted.to_turn, epoch=locked["epoch"]
     )
@@ -120,7 +120,7 @@ async def fork(work: UnitOfWork, conversation_id: str, wanted: ForkRequest, crea
     locked = await _locked(work, conversation_id)
     source = await get(work, conversation_id)
     head = await cubes.head(work, conversation_id)
-    await _refuse_pending(work, conversation_id, wanted.at_turn)
+    await _refuse_pending(work, locked, head, wanted.at_turn)
     target = await _on_line(work, head["id"], locked, wanted.at_turn)
     if target is None:
         target = await cubes.left_behind(work, conversation_id=conversation_id, seq=wanted.at_turn)
@@ -155,6 +155,40 @@ async def fork(work: UnitOfWork, conversation_id: str, wanted: ForkRequest, crea
     return await get(work, fork_id)
 
 
+async def move_to_model(work: UnitOfWork, conversation_id: str, model: ModelIdentity, created_by: str) -> None:
+    """Pins a conversation to another model: a new epoch begins, at that model's start state.
+
+    The turns of the present line are then taken in again, in order, by the advance task. Older states stay readable.
+    """
+    locked = await _locked(work, conversation_id)
+    if locked["fingerprint"] == model.fingerprint:
+        return
+    head = await cubes.head(work, conversation_id)
+    epoch = locked["epoch"] + 1
+    source, replay_to = head["id"], head["turn_seq"] or 0
+    if replay_to < locked["replay_to"]:
+        # An upgrade in the middle of a rebuild: what that one was to take in is still to be taken in.
+        source = await cubes.migrated_from(work, cube_id=head["cube_id"], epoch=locked["epoch"])
+        replay_to = locked["replay_to"]
+    await store.raise_epoch(work, conversation_id, fingerprint=model.fingerprint, replay_to=replay_to)
+    step = StateStep(
+        cube_id=head["cube_id"],
+        operation="migrate",
+        payload=Payload("start", model.start_sha256, model.start_bytes),
+        fingerprint=model.fingerprint,
+        conversation_id=conversation_id,
+        epoch=epoch,
+        created_by=created_by,
+        metadata={"model": model.details, "from": head["fingerprint"]},
+    )
+    columns = version_columns(step, head)
+    await cubes.insert_version(work, columns)
+    await cubes.insert_edge(work, child_id=columns["id"], parent_id=source, relation="converts")
+    await cubes.move_head(
+        work, cube_id=head["cube_id"], version_id=columns["id"], number=columns["number"], expected=head["id"]
+    )
+
+
 async def _begin_line(work: UnitOfWork, first: StateStep, user_id: str, agent_id: str | None) -> str:
     columns = version_columns(first, None)
     await cubes.insert_cube(
@@ -177,8 +211,9 @@ async def _locked(work: UnitOfWork, conversation_id: str) -> RowMapping:
     return row
 
 
-async def _refuse_pending(work: UnitOfWork, conversation_id: str, seq: int) -> None:
-    if await turns.pending_up_to(work, conversation_id=conversation_id, seq=seq):
+async def _refuse_pending(work: UnitOfWork, conversation: RowMapping, head: RowMapping, seq: int) -> None:
+    rebuilding = (head["turn_seq"] or 0) < min(seq, conversation["replay_to"])
+    if rebuilding or await turns.pending_up_to(work, conversation_id=conversation["id"], seq=seq):
         raise TurnNotApplied(f"turn {seq} or one before it is still being taken in")
 
 
@@ -190,6 +225,6 @@ async def _on_line(work: UnitOfWork, head_id: str, conversation: RowMapping, seq
     if seq and not any(row["turn_seq"] == seq and row["operation"] == "advance" for row in line):
         return None
     for row in line:
-        if (row["turn_seq"] or 0) <= seq and row["operation"] in ("advance", "create"):
+        if (row["turn_seq"] or 0) <= seq and row["operation"] in ("advance", "create", "migrate"):
             return await cubes.version_by_id(work, row["id"])
     return None

@@ -12,8 +12,9 @@ _VIEW = """
     SELECT c.id, c.user_id, c.agent_id, c.title, c.metadata, c.created_at, c.epoch, c.next_seq - 1 AS turn_count,
       c.fingerprint, c.parent_id, c.parent_seq, m.id AS state_cube_id, m.head_number AS state_version,
       (SELECT count(*) FROM turns t WHERE t.conversation_id = c.id AND t.status IN ('accepted', 'answered'))
-        AS pending_turns
-    FROM conversations c JOIN memcubes m ON m.conversation_id = c.id AND m.kind = 'activation'"""
+        + greatest(c.replay_to - coalesce(v.turn_seq, 0), 0) AS pending_turns
+    FROM conversations c JOIN memcubes m ON m.conversation_id = c.id AND m.kind = 'activation'
+    JOIN memcube_versions v ON v.id = m.head_version_id"""
 _GET = text(f"{_VIEW} WHERE c.id = :id")
 _LIST = text(f"""{_VIEW}
     WHERE (CAST(:user_id AS text) IS NULL OR c.user_id = :user_id)
@@ -25,8 +26,11 @@ _INSERT = text("""
     VALUES (:tenant_id, :id, :user_id, :agent_id, :title, :metadata, :fingerprint, :next_seq, :parent_id, :parent_seq)
     """)
 # The head lock: whoever moves a conversation's state or epoch holds this row until it commits (P3).
-_LOCK = text("SELECT id, epoch, next_seq, fingerprint FROM conversations WHERE id = :id FOR UPDATE")
-_RAISE_EPOCH = text("UPDATE conversations SET epoch = epoch + 1 WHERE id = :id")
+_ROW = "SELECT id, epoch, next_seq, fingerprint, replay_to FROM conversations WHERE id = :id"
+_GET_ROW = text(_ROW)
+_LOCK = text(f"{_ROW} FOR UPDATE")
+_RAISE_EPOCH = text("""
+    UPDATE conversations SET epoch = epoch + 1, fingerprint = :fingerprint, replay_to = :replay_to WHERE id = :id""")
 
 
 async def get(work: UnitOfWork, conversation_id: str) -> RowMapping | None:
@@ -41,9 +45,14 @@ async def insert(work: UnitOfWork, *, metadata: dict[str, Any], **columns: Any) 
     await work.run(_INSERT, tenant_id=work.tenant_id, metadata=Jsonb(metadata), **columns)
 
 
+async def get_row(work: UnitOfWork, conversation_id: str) -> RowMapping:
+    return await work.one(_GET_ROW, id=conversation_id)
+
+
 async def lock(work: UnitOfWork, conversation_id: str) -> RowMapping | None:
     return await work.first(_LOCK, id=conversation_id)
 
 
-async def raise_epoch(work: UnitOfWork, conversation_id: str) -> None:
-    await work.run(_RAISE_EPOCH, id=conversation_id)
+async def raise_epoch(work: UnitOfWork, conversation_id: str, *, fingerprint: str, replay_to: int) -> None:
+    """Begins an epoch: of which model, and up to which turn its state is first to be rebuilt (0: it is whole)."""
+    await work.run(_RAISE_EPOCH, id=conversation_id, fingerprint=fingerprint, replay_to=replay_to)

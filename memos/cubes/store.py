@@ -56,6 +56,9 @@ _LINE = text("""
       SELECT e.parent_id FROM line JOIN lineage_edges e ON e.child_id = line.id
       WHERE e.relation IN ('advances', 'restores', 'forks'))
     SELECT v.id, v.turn_id, v.turn_seq, v.operation, v.conversation_id FROM line JOIN memcube_versions v USING (id)""")
+_MIGRATED_FROM = text("""
+    SELECT e.parent_id FROM memcube_versions v JOIN lineage_edges e ON e.child_id = v.id AND e.relation = 'converts'
+    WHERE v.cube_id = :cube_id AND v.epoch = :epoch AND v.operation = 'migrate'""")
 _VERSION_BY_ID = text(f"SELECT {_VERSION} FROM memcube_versions v WHERE v.id = :id")
 # A turn that a rollback left behind still has its state; the newest is the one to fork from.
 _LEFT_BEHIND = text(f"""
@@ -144,6 +147,11 @@ async def head(work: UnitOfWork, conversation_id: str) -> RowMapping:
 async def line(work: UnitOfWork, version_id: str) -> Sequence[RowMapping]:
     """The versions a state came through, newest first, across rollbacks and forks."""
     return await work.all(_LINE, version_id=version_id)
+
+
+async def migrated_from(work: UnitOfWork, *, cube_id: str, epoch: int) -> str:
+    """The version whose line the migration that began this epoch rebuilds."""
+    return str((await work.one(_MIGRATED_FROM, cube_id=cube_id, epoch=epoch))["parent_id"])
 
 
 async def left_behind(work: UnitOfWork, *, conversation_id: str, seq: int) -> RowMapping | None:

@@ -29,7 +29,7 @@ class StateStep:
     """What a new version of a conversation's state is and why."""
 
     cube_id: str
-    operation: Literal["create", "advance", "rollback", "fork"]
+    operation: Literal["create", "advance", "rollback", "fork", "migrate"]
     payload: Payload
     fingerprint: str
     conversation_id: str

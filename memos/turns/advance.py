@@ -17,6 +17,7 @@ from memos.cubes.versions import Payload, StateStep, blob_key, state_ref, versio
 from memos.generation.port import Advanced, Generator, ModelMismatch
 from memos.kit.db import Database
 from memos.kit.ids import new_id
+from memos.kit.unit_of_work import UnitOfWork
 from memos.kit.wakeups import Wakeups
 from memos.outbox import store as outbox
 from memos.turns import store
@@ -39,12 +40,12 @@ class AdvanceTask:
     async def __call__(self, tenant_id: str, conversation_id: str) -> Progress:
         while True:
             async with self.database.unit_of_work(tenant_id) as work:
-                turn = await store.next_unsettled(work, conversation_id)
+                head = await cubes.head(work, conversation_id)
+                turn = await _next_turn(work, conversation_id, head)
                 if turn is None:
                     return "settled"
                 if turn["status"] == "accepted":
                     return "waiting"
-                head = await cubes.head(work, conversation_id)
                 blob_id = new_id("blob")
                 await cubes.insert_blob(work, blob_id)
             result = await self._compute(head, turn, blob_id)
@@ -80,7 +81,10 @@ class AdvanceTask:
             )
             columns = version_columns(step, head)
             await cubes.insert_version(work, columns)
-            if not await store.apply(work, turn_id=turn["id"], version_id=columns["id"], number=columns["number"]):
+            ours = turn["conversation_id"] == conversation_id  # a fork also rebuilds from turns of its parent
+            if ours and not await store.apply(
+                work, turn_id=turn["id"], version_id=columns["id"], number=columns["number"]
+            ):
                 raise RuntimeError(f"turn {turn['id']} left the line while its head was locked")
             await cubes.insert_edge(work, child_id=columns["id"], parent_id=head["id"], relation="advances")
             await cubes.move_head(
@@ -90,3 +94,15 @@ class AdvanceTask:
             await outbox.done_for_turns(work, [turn["id"]])
             work.after_commit(lambda: self.wakeups.wake(conversation_channel(conversation_id)))
         return True
+
+
+async def _next_turn(work: UnitOfWork, conversation_id: str, head: RowMapping) -> RowMapping | None:
+    """The turn after the head's: after a change of model those that the old line held, then those still pending."""
+    conversation = await conversations.get_row(work, conversation_id)
+    reached = head["turn_seq"] or 0
+    if reached < conversation["replay_to"]:
+        source = await cubes.migrated_from(work, cube_id=head["cube_id"], epoch=conversation["epoch"])
+        line = await cubes.line(work, source)
+        ahead = [row for row in line if row["operation"] == "advance" and row["turn_seq"] > reached]
+        return await store.get(work, min(ahead, key=lambda row: row["turn_seq"])["turn_id"])
+    return await store.next_unsettled(work, conversation_id)

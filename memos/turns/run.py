@@ -32,7 +32,6 @@ class TurnRun:
     tenant_id: str
     conversation_id: str
     seq: int
-    epoch: int
     created_at: datetime
     lease_token: str
     wanted: TurnCreate

@@ -14,18 +14,21 @@ import contextlib
 import secrets
 import time
 from collections import defaultdict
+from typing import Any
 
 import structlog
 from sqlalchemy import RowMapping
 
+from memos.conversations.service import move_to_model
 from memos.cubes.versions import state_ref
-from memos.generation.port import Finished, GenerateRequest, Generator, ModelMismatch
+from memos.generation.port import Finished, GenerateRequest, Generator, ModelIdentity
 from memos.idempotency import store as keys
 from memos.idempotency.service import Claim, StoredAnswer, claim
 from memos.kit.config import Settings
 from memos.kit.db import Database
 from memos.kit.errors import Conflict, MemosError, NotFound, TooLarge, TooMany, Unavailable
 from memos.kit.ids import new_id
+from memos.kit.unit_of_work import UnitOfWork
 from memos.kit.wakeups import OUTBOX, Wakeups
 from memos.outbox import store as outbox
 from memos.turns import store
@@ -98,35 +101,54 @@ class TurnService:
             raise TooLarge(f"the input has {len(wanted.input)} characters; {most} is the most")
         if len(self._running) >= self._settings.max_concurrent_turns:
             raise TooMany("this process is answering as many turns as it may")
+        model = await self._generator.identity()
         turn_id, token = new_id("turn"), secrets.token_hex(16)
         async with self._database.unit_of_work(tenant_id) as work:
             stored = await claim(work, wanted_claim, turn_id=turn_id)
             if stored is not None:
                 return stored
-            place = await store.accept(
+            place = await self._accept(
                 work,
-                id=turn_id,
-                conversation_id=conversation_id,
-                input=wanted.input,
-                consistency=wanted.consistency,
-                key=wanted_claim.key,
-                most_pending=self._settings.max_pending_turns,
-                lease_owner=self._owner,
-                lease_token=token,
-                lease_s=self._settings.lease_s,
+                model,
+                {
+                    "id": turn_id,
+                    "conversation_id": conversation_id,
+                    "fingerprint": model.fingerprint,
+                    "input": wanted.input,
+                    "consistency": wanted.consistency,
+                    "key": wanted_claim.key,
+                    "most_pending": self._settings.max_pending_turns,
+                    "lease_owner": self._owner,
+                    "lease_token": token,
+                    "lease_s": self._settings.lease_s,
+                },
             )
-            if place is None:
-                if await store.conversation_exists(work, conversation_id):
-                    raise TooMany("this conversation has as many unapplied turns as it may")
-                raise NotFound(f"there is no conversation {conversation_id}")
         timings.mark("accept")
         run = TurnRun(
-            turn_id, tenant_id, conversation_id, place["seq"], place["epoch"], place["created_at"], token, wanted,
+            turn_id, tenant_id, conversation_id, place["seq"], place["created_at"], token, wanted,
             wanted_claim, timings,
         )  # fmt: skip
         self._running[turn_id] = run
         run.task = asyncio.create_task(self._take(run))
         return run
+
+    async def _accept(self, work: UnitOfWork, model: ModelIdentity, columns: dict[str, Any]) -> RowMapping:
+        """The turn's place in the line. A conversation of another model first moves to this one (DESIGN 6b)."""
+        conversation_id = columns["conversation_id"]
+        place = await store.accept(work, **columns)
+        if place is not None:
+            return place
+        pinned = await store.pinned_to(work, conversation_id)
+        if pinned is None:
+            raise NotFound(f"there is no conversation {conversation_id}")
+        if pinned != model.fingerprint:
+            await move_to_model(work, conversation_id, model, created_by=self._owner)
+            await outbox.record(work, task=ADVANCE, subject=conversation_id, turn_id=None)
+            work.after_commit(lambda: self._wake(conversation_id))
+            place = await store.accept(work, **columns)
+        if place is None:
+            raise TooMany("this conversation has as many unapplied turns as it may")
+        return place
 
     def cancel(self, turn_id: str) -> bool:
         """Stops a turn of this process; False if it is not here."""
@@ -167,8 +189,8 @@ class TurnService:
         deadline = time.monotonic() + self._settings.turn_wait_s
         while True:
             async with self._database.unit_of_work(run.tenant_id) as work:
-                base = await store.pin(work, conversation_id=run.conversation_id, seq=run.seq)
-            if base["epoch"] != run.epoch:
+                base = await store.pin(work, run.turn_id)
+            if base["turn_status"] != "accepted":
                 raise TurnLost
             behind = base["behind"] if run.wanted.consistency == "latest" else 0
             if not behind and base["number"] >= (run.wanted.min_version or 0):
@@ -196,9 +218,6 @@ class TurnService:
                 await consume
 
     async def _consume(self, run: TurnRun, base: RowMapping) -> Finished | None:
-        model = await self._generator.identity()
-        if model.fingerprint != base["fingerprint"]:
-            raise ModelMismatch.between(base["fingerprint"], model.fingerprint)
         request = GenerateRequest(
             state=state_ref(base),
             text=run.wanted.input,

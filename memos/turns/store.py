@@ -13,11 +13,12 @@ from memos.kit.unit_of_work import UnitOfWork
 _COLUMNS = """t.id, t.conversation_id, t.seq, t.epoch, t.status, t.input, t.output, t.finish_reason, t.base_version_id,
     t.base_number, t.written_version_id, t.written_number, t.lag, t.prompt_tokens, t.completion_tokens, t.timings_ms,
     t.error, t.created_at"""
-# Takes the next place in the line under the conversation's row lock, if there is room for one more unapplied turn.
+# Takes the next place in the line under the conversation's row lock, if there is room for one more unapplied turn and
+# the conversation is pinned to the model that will answer.
 _ACCEPT = text("""
     WITH place AS (
       UPDATE conversations c SET next_seq = c.next_seq + 1
-      WHERE c.id = :conversation_id AND :most_pending >
+      WHERE c.id = :conversation_id AND c.fingerprint = :fingerprint AND :most_pending >
         (SELECT count(*) FROM turns p WHERE p.conversation_id = c.id AND p.status IN ('accepted', 'answered'))
       RETURNING c.next_seq - 1 AS seq, c.epoch)
     INSERT INTO turns (tenant_id, id, conversation_id, seq, epoch, status, input, consistency, idempotency_key,
@@ -25,7 +26,7 @@ _ACCEPT = text("""
     SELECT :tenant_id, :id, :conversation_id, place.seq, place.epoch, 'accepted', :input, :consistency, :key,
       :lease_owner, :lease_token, now() + make_interval(secs => :lease_s)
     FROM place RETURNING seq, epoch, created_at""")
-_EXISTS = text("SELECT 1 FROM conversations WHERE id = :conversation_id")
+_PINNED_TO = text("SELECT fingerprint FROM conversations WHERE id = :conversation_id")
 _IMPORT_PLACE = text("""
     UPDATE conversations SET next_seq = next_seq + :count WHERE id = :conversation_id
     RETURNING next_seq - :count AS first, epoch""")
@@ -36,13 +37,14 @@ _IMPORT = text("""
       coalesce(:created_at, now()), now())""")
 # One statement, one snapshot: the head and how many earlier turns it has not taken in agree with each other.
 _PIN = text("""
-    SELECT c.epoch, m.id AS cube_id, v.id, v.number, v.blob_id, v.payload_sha256, v.fingerprint,
-      (SELECT count(*) FROM turns p WHERE p.conversation_id = c.id AND p.seq < :seq
-         AND p.status IN ('accepted', 'answered')) AS behind
-    FROM conversations c
+    SELECT m.id AS cube_id, v.id, v.number, v.blob_id, v.payload_sha256, v.fingerprint, t.status AS turn_status,
+      (SELECT count(*) FROM turns p WHERE p.conversation_id = c.id AND p.seq < t.seq
+         AND p.status IN ('accepted', 'answered')) + greatest(c.replay_to - coalesce(v.turn_seq, 0), 0) AS behind
+    FROM turns t
+    JOIN conversations c ON c.id = t.conversation_id
     JOIN memcubes m ON m.conversation_id = c.id AND m.kind = 'activation'
     JOIN memcube_versions v ON v.id = m.head_version_id
-    WHERE c.id = :conversation_id""")
+    WHERE t.id = :turn_id""")
 _ANSWER = text("""
     UPDATE turns SET status = :status, output = :output, finish_reason = :finish_reason,
       base_version_id = :base_version_id, base_number = :base_number, lag = :lag, prompt_tokens = :prompt_tokens,
@@ -63,11 +65,12 @@ _LAPSED = text("""
     WHERE status = 'accepted' AND lease_expires_at < now() RETURNING id, conversation_id""")
 _REQUEST_CANCEL = text("UPDATE turns SET cancel_requested = true WHERE id = :id AND status = 'accepted'")
 _NEXT = text("""
-    SELECT t.id, t.seq, t.status, t.input, t.output FROM turns t
+    SELECT t.id, t.conversation_id, t.seq, t.status, t.input, t.output FROM turns t
     WHERE t.conversation_id = :conversation_id AND t.status IN ('accepted', 'answered') ORDER BY t.seq LIMIT 1""")
+# A turn that is taken in again after a change of model is applied already; its newest state is the one it wrote.
 _APPLY = text("""
     UPDATE turns SET status = 'applied', applied_at = now(), written_version_id = :version_id, written_number = :number
-    WHERE id = :id AND status = 'answered'""")
+    WHERE id = :id AND status IN ('answered', 'applied')""")
 _SUPERSEDE = text("""
     UPDATE turns SET status = 'superseded', superseded_epoch = :epoch,
       lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
@@ -90,12 +93,14 @@ _READS = text("""
 
 
 async def accept(work: UnitOfWork, **columns: Any) -> RowMapping | None:
-    """The new turn's place; None if the conversation is full or not there."""
+    """The new turn's place; None if the conversation is full, not there, or pinned to another model."""
     return await work.first(_ACCEPT, tenant_id=work.tenant_id, **columns)
 
 
-async def conversation_exists(work: UnitOfWork, conversation_id: str) -> bool:
-    return await work.first(_EXISTS, conversation_id=conversation_id) is not None
+async def pinned_to(work: UnitOfWork, conversation_id: str) -> str | None:
+    """The fingerprint of the model a conversation is pinned to; None if there is no such conversation."""
+    row = await work.first(_PINNED_TO, conversation_id=conversation_id)
+    return row["fingerprint"] if row else None
 
 
 async def insert_imported(
@@ -122,8 +127,8 @@ async def insert_imported(
     return [str(row["id"]) for row in rows]
 
 
-async def pin(work: UnitOfWork, *, conversation_id: str, seq: int) -> RowMapping:
-    return await work.one(_PIN, conversation_id=conversation_id, seq=seq)
+async def pin(work: UnitOfWork, turn_id: str) -> RowMapping:
+    return await work.one(_PIN, turn_id=turn_id)
 
 
 async def answer(work: UnitOfWork, *, timings_ms: dict[str, float], **columns: Any) -> bool:

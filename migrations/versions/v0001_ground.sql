@@ -45,6 +45,7 @@ CREATE TABLE conversations (
   fingerprint text NOT NULL,            -- the model it is pinned to
   epoch integer NOT NULL DEFAULT 0 CHECK (epoch >= 0),
   next_seq integer NOT NULL DEFAULT 1 CHECK (next_seq >= 1),
+  replay_to integer NOT NULL DEFAULT 0, -- after a change of model: the turn up to which the state is being rebuilt
   parent_id text COLLATE "C",           -- the conversation it was forked from,
   parent_seq integer,                   -- after this turn; lineage names the exact version
   created_at timestamptz NOT NULL DEFAULT now(),
@@ -131,7 +132,7 @@ CREATE TABLE memcube_versions (
   cube_id text COLLATE "C" NOT NULL,
   number integer NOT NULL CHECK (number >= 0),
   operation text NOT NULL CHECK (operation IN
-    ('create', 'revise', 'advance', 'merge', 'convert', 'rollback', 'fork', 'import')),
+    ('create', 'revise', 'advance', 'merge', 'convert', 'rollback', 'fork', 'import', 'migrate')),
   parent_id text COLLATE "C",
   parent_number integer GENERATED ALWAYS AS (CASE WHEN number > 0 THEN number - 1 END) STORED,
   parent_hash text,
@@ -170,6 +171,7 @@ CREATE TABLE memcube_versions (
 );
 CREATE UNIQUE INDEX one_state_per_turn ON memcube_versions (conversation_id, epoch, turn_id)
   WHERE operation = 'advance';
+CREATE UNIQUE INDEX one_migration_per_epoch ON memcube_versions (cube_id, epoch) WHERE operation = 'migrate';
 CREATE INDEX versions_by_blob ON memcube_versions (blob_id) WHERE blob_id IS NOT NULL;
 
 ALTER TABLE memcubes ADD FOREIGN KEY (id, head_number, head_version_id)

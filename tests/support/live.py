@@ -55,13 +55,8 @@ class Live:
 
 
 def settings_for(database: Addresses, data_dir: Path, **changes: Any) -> Settings:
-    return Settings(
-        data_dir=data_dir,
-        database_url=database.app,
-        generator="echo",
-        secret=SecretStr(SECRET),
-        **({"lease_s": 3.0, "relay_poll_s": 0.1} | changes),
-    )
+    quick: dict[str, Any] = {"generator": "echo", "lease_s": 3.0, "relay_poll_s": 0.1}
+    return Settings(data_dir=data_dir, database_url=database.app, secret=SecretStr(SECRET), **(quick | changes))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """One real Postgres per test process, and as many migrated databases in it as tests ask for."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,10 +24,8 @@ class Cluster:
 
     @contextmanager
     def admin(self, database: str = "postgres") -> "Iterator[psycopg.Connection[tuple[object, ...]]]":
-        url = make_url(self.server.admin_url)
-        with psycopg.connect(
-            host=url.query["host"], port=url.query["port"], user=url.username, dbname=database, autocommit=True
-        ) as connection:
+        url = make_url(self.server.admin_url).set(drivername="postgresql", database=database)
+        with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
             yield connection
 
     def database(self) -> "Addresses":
@@ -57,4 +56,6 @@ def cluster() -> Iterator[Cluster]:
         try:
             yield Cluster(server)
         finally:
+            home = server.cluster.parent
             server.stop()
+            shutil.rmtree(home)  # outside the temporary folder when the tests run as root

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from memos.cubes import service, store
 from memos.cubes.schemas import Cube, Kind, Lineage, Version
 from memos.cubes.versions import state_ref
+from memos.generation.port import ModelMismatch
 from memos.http.deps import CubeId, Cursor, Limit, Reader, RuntimeDep, problems
 from memos.kit.pages import decode, decode_number, page
 from memos.kit.schema import Page
@@ -74,6 +75,8 @@ async def payload(runtime: RuntimeDep, caller: Reader, cube_id: CubeId, number: 
     if row["payload"] == "text":
         return Response(row["content"], media_type="text/plain; charset=utf-8")
     key = state_ref(row).blob_key
+    if key is None and row["fingerprint"] != (serving := (await runtime.generator.identity()).fingerprint):
+        raise ModelMismatch.between(row["fingerprint"], serving)
     body = (
         await runtime.generator.start_payload() if key is None else await runtime.read_blob(key, row["payload_sha256"])
     )
