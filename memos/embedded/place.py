@@ -51,11 +51,27 @@ class Place:
     def uid(self) -> int:
         return os.geteuid() if self.account is None else self.account[0]
 
+    def erase(self) -> None:
+        """Removes the cluster and everything made for it."""
+        shutil.rmtree(self.home)
+        _origin(self.home).unlink(missing_ok=True)
+        self.record.unlink(missing_ok=True)
+
     def completed(self) -> bool:
         return bool(_read(self.record).get("completed"))
 
     def mark_completed(self) -> None:
         write_private(self.record, json.dumps(_read(self.record) | {"completed": True}))
+
+
+def abandoned_homes() -> list[Path]:
+    """Homes below /var/lib/memos whose data directory is gone: what a removed data directory leaves behind. They are
+    listed for an operator to judge, and never removed unasked."""
+    return [
+        origin.with_suffix("")
+        for origin in sorted(SHARED.glob("*.origin"))
+        if origin.with_suffix("").is_dir() and not Path(origin.read_text()).is_symlink()
+    ]
 
 
 def find_place(root: Path, progress: Progress) -> Place:

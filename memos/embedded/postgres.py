@@ -113,6 +113,9 @@ class EmbeddedPostgres:
         clear_leftovers(place.cluster)
         self._initialise(place)
         socket_dir = _socket_dir(place, make=True)
+        # The socket's lock file holds a pid too, and Postgres would believe it if a zombie or anybody has that pid now.
+        for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
+            (socket_dir / name).unlink(missing_ok=True)
         settings = SETTINGS | {"unix_socket_directories": str(socket_dir), "port": str(PORT)}
         settings["unix_socket_permissions"] = "0700"
         with self.log.open() as log:
@@ -149,6 +152,18 @@ class EmbeddedPostgres:
             halt(self._process, self.stop_signals)
             self._process = None
         self._lock.release()
+
+    def erase(self) -> None:
+        """Stops it and removes the cluster for good, wherever it is: removing `root` alone would leave a cluster that
+        was made as root in its own folder."""
+        self.stop()
+        place, self._place = self._known_place(), None
+        shutil.rmtree(_socket_dir(place, make=False))
+        place.erase()
+        if self.root.is_symlink():
+            self.root.unlink()
+        for path in self.root.parent.glob(f"{self.root.name}.lo[cg]*"):
+            path.unlink()
 
     # -- addresses -----------------------------------------------------------------------------------------------
 

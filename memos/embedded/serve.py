@@ -10,9 +10,11 @@ import importlib.metadata
 import ipaddress
 import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -32,15 +34,16 @@ from memos.kit.errors import StartupError
 
 FINISH_TURNS_S = 20  # how long a stopping service lets turns in flight finish
 BACKLOG = 2048
+LOG_WIDTH = 160
 APP_ROLE = "memos_app"
 MODEL_ENGINES = frozenset({"rxt"})  # generators that the model worker brings; the others live in the API process
 
 
 def serve(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT; then 0. A refusal to start is printed, and 1."""
-    console = Console(highlight=False)
-    # Prints may come from threads, and a path in a line is no markup.
-    progress = Progress(lambda line: console.print(Text(line)))
+    # A log file has no width that a path would have to be broken for, and a path is no markup.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
+    progress = Progress(lambda line: console.print(Text(line), soft_wrap=True))
     try:
         if not settings.embedded:
             return _run(_serve_api(settings, console, progress))
@@ -55,7 +58,7 @@ async def _serve_api(settings: Settings, console: Console, progress: Progress) -
     """The distributed placement: everything else runs elsewhere."""
     stop = _stop_on_signals()
     with _listen(settings, progress) as listener:
-        app = _make_app(settings)
+        app = _make_app(settings, None)
         return await _serve_app(app, listener, stop, lambda url: console.print(_panel(settings, url)))
 
 
@@ -67,8 +70,7 @@ async def _serve_embedded(settings: Settings, data: DataDirectory, console: Cons
     try:
         filled = await _start_parts(settings, data, postgres, supervisor, progress)
 
-        app = _make_app(filled)
-        app.state.children = supervisor.status
+        app = _make_app(filled, supervisor.status)
 
         def on_up(url: str) -> None:
             data.announce(url, _version())
@@ -134,10 +136,10 @@ def _ensure_admin_key(settings: Settings, path: Path) -> None:
     ensure_admin_key(settings, path)
 
 
-def _make_app(settings: Settings) -> FastAPI:
+def _make_app(settings: Settings, children: Callable[[], dict[str, Any]] | None) -> FastAPI:
     from memos.http.app import create_app
 
-    return create_app(settings)
+    return create_app(settings, children=children)
 
 
 # -- the API in this process ---------------------------------------------------------------------------------------

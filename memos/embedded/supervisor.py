@@ -27,7 +27,7 @@ from memos.kit.errors import MemosError, StartupError
 CHILDREN = "children.json"
 LOOK_S = 0.1  # how soon a death is noticed; a wait in a thread per child would save nothing
 TRIM_EVERY_S = 60.0
-SURVIVOR_PATIENCE_S = 2.0
+SURVIVOR_PATIENCE_S = 1.0
 
 State = Literal["starting", "running", "restarting", "stopped"]
 Popen = subprocess.Popen[bytes]

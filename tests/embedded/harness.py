@@ -11,14 +11,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
 from memos.embedded.place import SHARED
-from memos.embedded.process import ProcessId, wait_until
+from memos.embedded.process import ProcessId, processes_in, wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 NOBODY = 65534
@@ -27,12 +27,17 @@ BOUND_S = 20.0
 
 def remove_with_home(data_dir: Path) -> None:
     """Removes a data directory and, when it was made as root, its database folder outside it."""
-    for record in data_dir.rglob("*.json"):
-        identity = json.loads(record.read_text()).get("id") if record.name != "children.json" else None
-        if identity:
-            shutil.rmtree(SHARED / identity, ignore_errors=True)
-            (SHARED / f"{identity}.origin").unlink(missing_ok=True)
+    for record in data_dir.rglob("postgres.json"):
+        home = SHARED / str(json.loads(record.read_text()).get("id"))
+        eventually(partial(_unused, record.with_suffix("") / "cluster"), "Postgres of a killed parent has ended")
+        if home.exists():
+            shutil.rmtree(home)
+        home.with_suffix(".origin").unlink(missing_ok=True)
     shutil.rmtree(data_dir)
+
+
+def _unused(cluster: Path) -> bool:
+    return not processes_in(cluster, "postgres")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import pytest
 
 from memos.embedded import postgres as module
 from memos.embedded.datadir import DataDirectoryBusy
-from memos.embedded.place import SHARED
+from memos.embedded.place import SHARED, abandoned_homes
 from memos.embedded.postgres import EmbeddedPostgres
 from memos.embedded.process import processes_in
 from memos.kit.errors import StartupError
@@ -214,7 +214,8 @@ def test_a_pid_file_that_names_another_living_process_is_cleared(data: Path, run
     server.start()
     server.stop()
     for reused in (os.getpid(), postmaster(running)):  # some program; a postgres, but of another cluster
-        (server.cluster / "postmaster.pid").write_text(f"{reused}\n{server.cluster}\n1\n5432\n\n\n0 0\nready\n")
+        for leftover in (server.cluster / "postmaster.pid", server.socket_dir / ".s.PGSQL.5432.lock"):
+            leftover.write_text(f"{reused}\n{server.cluster}\n1\n5432\n\n\n0 0\nready\n")
         server.start()
         assert postmaster(server) != reused
         server.stop()
@@ -248,6 +249,30 @@ def test_two_owners_of_one_cluster_are_refused(running: EmbeddedPostgres) -> Non
     with pytest.raises(DataDirectoryBusy, match=f"pid {os.getpid()}"):
         EmbeddedPostgres(running.root).start()
     assert run(running.admin_url, "SELECT 1") == [(1,)]
+
+
+def test_erasing_leaves_nothing_anywhere(data: Path) -> None:
+    server = EmbeddedPostgres(data / "postgres")
+    server.start()
+    home = server.cluster.parent.resolve()
+    server.erase()
+    assert not home.exists()
+    assert not home.with_suffix(".origin").exists()
+    assert list(data.iterdir()) == []
+    server.start()
+    server.erase()
+
+
+@as_root
+def test_a_removed_data_directory_leaves_a_home_that_can_be_found(data: Path) -> None:
+    server = EmbeddedPostgres(data / "one" / "postgres")
+    server.start()
+    server.stop()
+    home = (data / "one" / "postgres").resolve()
+    assert home not in abandoned_homes()
+    (data / "one").rename(data / "two")
+    assert home in abandoned_homes()
+    (data / "two").rename(data / "one")
 
 
 # -- what it refuses -------------------------------------------------------------------------------------------------
