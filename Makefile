@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input -c constraints.txt
 # One line for each package, and the size of those that take a while; what goes wrong is told in full on stderr.
-PROGRESS := | awk '/^Collecting/ { printf "  %s\n", $$2; fflush() } /Downloading.*MB\)/ { printf "    %s\n", $$0; fflush() }'
+PROGRESS := | awk '/^Collecting/ { printf "  %s\n", $$2; fflush() } /Downloading.*MB\)/ { printf "    %s %s %s\n", $$1, $$(NF-1), $$NF; fflush() }'
 # The order of the tests is random; `make test SEED=...` repeats one.
 SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
 WORKERS ?= 2
