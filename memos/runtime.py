@@ -14,6 +14,7 @@ from memos.kit.blobs import Blobs
 from memos.kit.config import Settings
 from memos.kit.db import Database
 from memos.kit.errors import StartupError
+from memos.kit.metrics import Metrics
 from memos.kit.wakeups import Wakeups
 from memos.outbox.jobs import JobRunner
 from memos.outbox.relay import Dispatcher, InProcessDispatcher, Relay
@@ -37,7 +38,8 @@ class Runtime:
         self.generator = build_generator(settings, self.blobs)
         self.wakeups = Wakeups(self.database, between_processes=settings.redis_url is not None)
         self.keys = KeyService(self.database, secret_bytes(settings))
-        self.turns = TurnService(self.database, self.generator, self.wakeups, settings)
+        self.metrics = Metrics()
+        self.turns = TurnService(self.database, self.generator, self.wakeups, self.metrics, settings)
         tasks = {ADVANCE: AdvanceTask(self.database, self.generator, self.wakeups)}
         self.jobs = JobRunner(self.database, tasks, self.wakeups, settings)
 

@@ -49,7 +49,6 @@ class Settings(BaseSettings):
     job_max_attempts: int = Field(8, ge=1, description="Tries before a job is failed and waits for an admin.")
     watchdog_idle_s: float = Field(10.0, gt=0, description="Outbox age without progress after which to act.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_text: bool = Field(False, description="Let memory text into the logs. Off: ids only.")
 
     @classmethod
     def settings_customise_sources(

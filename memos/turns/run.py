@@ -42,6 +42,7 @@ class TurnRun:
     cancel: asyncio.Event = field(default_factory=asyncio.Event)
     outcome: "asyncio.Future[StoredAnswer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     task: "asyncio.Task[None] | None" = None
+    ended: str = "failed"
 
     @property
     def keyed(self) -> bool:

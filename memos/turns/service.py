@@ -28,6 +28,7 @@ from memos.kit.config import Settings
 from memos.kit.db import Database
 from memos.kit.errors import Conflict, MemosError, NotFound, TooLarge, TooMany, Unavailable
 from memos.kit.ids import new_id
+from memos.kit.metrics import Metrics
 from memos.kit.unit_of_work import UnitOfWork
 from memos.kit.wakeups import OUTBOX, Wakeups
 from memos.outbox import store as outbox
@@ -63,8 +64,11 @@ def conversation_channel(conversation_id: str) -> str:
 class TurnService:
     """All turns under way in this process. Needs `start()` and `stop()`."""
 
-    def __init__(self, database: Database, generator: Generator, wakeups: Wakeups, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, generator: Generator, wakeups: Wakeups, metrics: Metrics, settings: Settings
+    ) -> None:
         self._database = database
+        self._metrics = metrics
         self._generator = generator
         self._wakeups = wakeups
         self._settings = settings
@@ -171,6 +175,7 @@ class TurnService:
                 finished = await self._generate(run, base) if base is not None else None
                 run.timings.mark("generate")
             run.finish(await self._answer(run, base, finished))
+            run.ended = "answered"
         except TimeoutError:
             await self._fail(run, Unavailable("the answer took longer than turn_timeout_s"))
         except MemosError as error:
@@ -183,6 +188,7 @@ class TurnService:
             await self._fail(run, MemosError())
         finally:
             del self._running[run.turn_id]
+            self._metrics.turn_ended(run.ended, run.timings.phases)
 
     async def _pin(self, run: TurnRun) -> RowMapping | None:
         """The state to read. None if the turn was cancelled while it waited."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 
 import memos
 from memos.http.deps import Reader, RuntimeDep, problems
@@ -39,6 +40,12 @@ async def readyz(request: Request, runtime: RuntimeDep) -> Response:
     ready = all(check["ok"] for check in checks.values())
     body = {"status": "ready" if ready else "not_ready", "version": memos.__version__, "checks": checks}
     return JSONResponse(body, 200 if ready else 503, None if ready else {"Retry-After": "1"})
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(runtime: RuntimeDep) -> Response:
+    """Prometheus text. No key: it holds no ids and no text."""
+    return Response(runtime.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/v1/stats", responses=problems())
