@@ -1,0 +1,54 @@
+"""Every test of the mechanics runs twice: with the client that blocks, and with the one that is awaited."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import stamina
+
+from memos.sdk import AsyncMemos, Memos, Pages, TurnStream
+from tests.sdk.stub import Stub, stub
+
+
+@pytest.fixture
+def server() -> Iterator[Stub]:
+    with stub() as made:
+        yield made
+
+
+@pytest.fixture
+def no_waiting() -> Iterator[None]:
+    """Retries follow each other at once."""
+    stamina.set_testing(True, attempts=1000)
+    yield
+    stamina.set_testing(False)
+
+
+class Either:
+    """One of the two clients, spoken to in one way."""
+
+    def __init__(self, awaited: bool) -> None:
+        self.awaited = awaited
+
+    def call(self, server: Stub, use: Callable[[Any], Any], **options: Any) -> Any:
+        """The result of one call; lists and streams are read to their end."""
+        arguments = {"url": server.url, "api_key": "mk_test"} | options
+        if self.awaited:
+            return asyncio.run(self._await(use, arguments))
+        with Memos(**arguments) as client:
+            found = use(client)
+            return list(found) if isinstance(found, Pages | TurnStream) else found
+
+    @staticmethod
+    async def _await(use: Callable[[Any], Any], arguments: dict[str, Any]) -> Any:
+        async with AsyncMemos(**arguments) as client:
+            found = use(client)
+            if hasattr(found, "__aiter__"):
+                return [item async for item in found]
+            return await found
+
+
+@pytest.fixture(params=["blocking", "awaited"])
+def either(request: pytest.FixtureRequest) -> Either:
+    return Either(request.param == "awaited")

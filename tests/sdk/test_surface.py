@@ -1,0 +1,117 @@
+"""What a user of the client sees: every public name is exported and described, it imports little and fast, and a
+published type fits the service's own.
+"""
+
+import inspect
+import json
+import subprocess
+import sys
+from types import ModuleType
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from memos import sdk
+from memos.conversations import schemas as conversations
+from memos.cubes import schemas as cubes
+from memos.jobs import schemas as jobs
+from memos.keys import schemas as keys
+from memos.sdk import client, errors, models, pages, streaming
+from memos.turns import schemas as turns
+
+MOST_IMPORT_MS = 150
+
+
+def public(module: ModuleType) -> set[str]:
+    return {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and inspect.isclass(value) and value.__module__ == module.__name__
+    }
+
+
+def test_every_public_class_is_exported() -> None:
+    found = set().union(*(public(module) for module in (client, errors, models, pages, streaming)))
+    assert found - set(sdk.__all__) == {"Model"}
+    assert set(sdk.__all__) - found == {"StreamEvent"}
+    assert sorted(sdk.__all__) == sdk.__all__ or len(set(sdk.__all__)) == len(sdk.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(set(sdk.__all__) - {"StreamEvent"}))
+def test_every_public_name_is_described(name: str) -> None:
+    described = getattr(sdk, name)
+    assert described.__doc__, f"{name} has no description"
+    assert described.__doc__ != BaseModel.__doc__
+    for member, value in inspect.getmembers(described):
+        own = not member.startswith("_") and not hasattr(BaseModel, member) and not hasattr(Exception, member)
+        if own and (inspect.isfunction(value) or isinstance(value, property)):
+            assert value.__doc__, f"{name}.{member} has no description"
+
+
+def test_every_call_is_described() -> None:
+    with sdk.Memos("http://127.0.0.1:9", "k") as made:
+        for resource in ("conversations", "turns", "cubes", "jobs", "keys", "tenants"):
+            held = getattr(made, resource)
+            assert type(held).__doc__
+            for name in (n for n in dir(held) if not n.startswith("_")):
+                assert getattr(held, name).__doc__, f"{resource}.{name} has no description"
+                assert inspect.signature(getattr(held, name)).return_annotation is not inspect.Signature.empty
+
+
+def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
+    drawn = {}
+    path: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        name = next((word for word in line.replace("|-", " ").replace("`-", " ").split() if word.endswith("Error")), "")
+        if name and line.startswith("    "):
+            level = (len(line[: line.index(name)]) - 4) // 3
+            path[level:] = [name]
+            drawn[name] = path[level - 1] if level else "Exception"
+    assert drawn == {name: getattr(errors, name).__mro__[1].__name__ for name in public(errors)}
+
+
+PAIRS: list[tuple[type[BaseModel], type[BaseModel]]] = [
+    (getattr(models, name), getattr(module, name))
+    for module in (conversations, cubes, jobs, keys, turns)
+    for name in sorted(public(module) & public(models))
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=lambda model: getattr(model, "__name__", ""))
+def test_our_values_hold_every_field_of_the_services(ours: type[BaseModel], theirs: type[BaseModel]) -> None:
+    assert set(ours.model_fields) == set(theirs.model_fields)
+    for name, field in theirs.model_fields.items():
+        if type(None) in get_args(field.annotation):
+            assert type(None) in get_args(ours.model_fields[name].annotation), f"{name} may be null"
+
+
+def test_most_answers_of_the_service_are_held() -> None:
+    assert len(PAIRS) >= 18
+
+
+MEASURE = """
+import json, sys, time
+before = set(sys.modules)
+began = time.process_time()
+import memos.sdk
+spent_ms = (time.process_time() - began) * 1000
+fresh = {name.split(".")[0] for name in set(sys.modules) - before}
+print(json.dumps({"ms": spent_ms, "packages": sorted(fresh - set(sys.stdlib_module_names)),
+                  "memos": sorted(n for n in sys.modules if n.startswith("memos."))}))
+"""
+
+
+def measured() -> dict[str, Any]:
+    done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_the_import_is_light() -> None:
+    """CPU time, the least of three: the machine may be busy."""
+    found = [measured() for _ in range(3)]
+    assert min(one["ms"] for one in found) < MOST_IMPORT_MS
+    # The HTTP library and the retries wait for the first call.
+    assert not {"httpx2", "stamina", "rich", "typer", "pydantic_settings"} & set(found[0]["packages"])
+    assert all(name == "memos.sdk" or name.startswith("memos.sdk.") for name in found[0]["memos"])
