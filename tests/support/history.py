@@ -1,6 +1,6 @@
 """The history checker: what clients were told, held against what the database ended up with.
 
-Pure: it takes a client log and the final rows (`tests.support.evidence` reads them) and names every broken promise.
+Pure: it takes a client log and the final rows (`tests.support.evidence` reads the rows) and names every broken promise.
 A history is what writers did to conversations of the `echo` generator, whose answers list the turns that the state
 they came from had taken in, after everything has drained. Refuses histories with rollbacks or forks, whose line of
 turns is no longer the line of seqs: it would have to guess.
@@ -11,163 +11,20 @@ Every rule is proven by a planted bug (`tests/faults/test_history.py`).
 import hashlib
 import json
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import cached_property
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from memos.cubes.versions import timestamp
-from memos.generation.echo import MAX_TURNS_SHOWN, held_turns, turn_fingerprint
+from memos.generation.echo import MAX_TURNS_HELD, MAX_TURNS_SHOWN, held_turns, turn_fingerprint
 from memos.kernel.canonical import commitment
-from memos.kernel.version import Link, VersionFacts, broken_links
+from memos.kernel.version import broken_links
+from tests.support.rows import Attempt, History, TurnRow
 
 # What has taken effect: the client was, or may have been, told so. A failed turn has not.
 EFFECTIVE = frozenset({"answered", "applied", "skipped", "cancelled"})
 _ANSWER = re.compile(r"echo (\d+) \[(\.\.\. )?([^\]]*)\]")
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One request of a client. `body` is what a 201 carried, byte for byte; a status of None means no whole answer."""
-
-    key: str
-    conversation_id: str
-    input: str
-    consistency: str
-    status: int | None = None
-    body: bytes | None = None
-    code: str | None = None
-    began_s: float = 0.0
-    ended_s: float = 0.0
-
-    @property
-    def acknowledged(self) -> bool:
-        return self.status == 201 and self.body is not None
-
-
-@dataclass(frozen=True, slots=True)
-class TurnRow:
-    id: str
-    conversation_id: str
-    seq: int
-    status: str
-    input: str
-    output: str | None
-    consistency: str
-    idempotency_key: str | None
-    base_version_id: str | None
-    base_number: int | None
-    written_version_id: str | None
-    lag: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class VersionRow:
-    id: str
-    cube_id: str
-    number: int
-    operation: str
-    parent_id: str | None
-    parent_hash: str | None
-    hash: str
-    commitment: str
-    nonce: bytes
-    payload: str
-    blob_id: str | None
-    payload_sha256: str
-    size_bytes: int
-    fingerprint: str | None
-    conversation_id: str | None
-    epoch: int | None
-    turn_id: str | None
-    turn_seq: int | None
-    created_at: datetime
-    created_by: str
-
-    def link(self) -> Link:
-        facts = VersionFacts(
-            cube_id=self.cube_id, number=self.number, operation=self.operation, fingerprint=self.fingerprint,
-            conversation_id=self.conversation_id, epoch=self.epoch, turn_id=self.turn_id,
-            created_at=timestamp(self.created_at), created_by=self.created_by,
-        )  # fmt: skip
-        return Link(self.id, self.parent_hash, self.hash, facts, self.commitment)
-
-
-@dataclass(frozen=True, slots=True)
-class CubeRow:
-    id: str
-    conversation_id: str
-    head_version_id: str
-    head_number: int
-
-
-@dataclass(frozen=True, slots=True)
-class EdgeRow:
-    child_id: str
-    parent_id: str
-    relation: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReadRow:
-    turn_id: str
-    version_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRow:
-    key: str
-    turn_id: str | None
-    status: int | None
-    body: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class JobRow:
-    id: str
-    subject: str
-    turn_id: str | None
-    status: str
-
-
-@dataclass(frozen=True)
-class History:
-    """The client log and the rows at the end. `payloads` has the bytes of every blob that was found."""
-
-    attempts: tuple[Attempt, ...]
-    turns: tuple[TurnRow, ...]
-    versions: tuple[VersionRow, ...]
-    cubes: tuple[CubeRow, ...]
-    edges: tuple[EdgeRow, ...]
-    reads: tuple[ReadRow, ...]
-    keys: tuple[KeyRow, ...]
-    jobs: tuple[JobRow, ...]
-    payloads: Mapping[str, bytes] = field(repr=False)
-
-    @cached_property
-    def line(self) -> dict[str, list[TurnRow]]:
-        """Each conversation's turns in order of seq."""
-        found: dict[str, list[TurnRow]] = defaultdict(list)
-        for turn in sorted(self.turns, key=lambda turn: turn.seq):
-            found[turn.conversation_id].append(turn)
-        return found
-
-    @cached_property
-    def by_cube(self) -> dict[str, list[VersionRow]]:
-        found: dict[str, list[VersionRow]] = defaultdict(list)
-        for version in sorted(self.versions, key=lambda version: version.number):
-            found[version.cube_id].append(version)
-        return found
-
-    @cached_property
-    def turn(self) -> dict[str, TurnRow]:
-        return {turn.id: turn for turn in self.turns}
-
-    @cached_property
-    def version(self) -> dict[str, VersionRow]:
-        return {version.id: version for version in self.versions}
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +110,14 @@ def turn_nobody_asked_for(history: History) -> Iterator[str]:
 def seq_repeated(history: History) -> Iterator[str]:
     places = Counter((turn.conversation_id, turn.seq) for turn in history.turns)
     yield from (f"{count} turns have seq {seq} of {where}" for (where, seq), count in places.items() if count > 1)
+
+
+def seq_missing(history: History) -> Iterator[str]:
+    """A place in the line is taken by the turn that exists, or not at all."""
+    for where, line in history.line.items():
+        missing = set(range(1, line[-1].seq + 1)) - {turn.seq for turn in line}
+        if missing:
+            yield f"{where} has no turns {sorted(missing)}"
 
 
 def turn_not_settled(history: History) -> Iterator[str]:
@@ -360,7 +225,7 @@ def state_holds_wrong_turns(history: History) -> Iterator[str]:
             except Exception as error:  # a damaged payload is named by its own rule as well
                 yield f"{version.id} cannot be read: {error}"
                 continue
-            if held != expected[-len(held) :] or held[-1][0] != len(expected):
+            if held != expected[-MAX_TURNS_HELD:]:
                 yield f"{version.id} (turn {version.turn_seq}) holds {_short(held)}, not {_short(expected)}"
 
 
@@ -406,7 +271,7 @@ def read_not_recorded(history: History) -> Iterator[str]:
 
 RULES: tuple[Rule, ...] = (
     acknowledged_turn_lost, key_took_effect_twice, same_key_other_bytes, key_left_in_flight, turn_nobody_asked_for,
-    seq_repeated, turn_not_settled, turn_not_applied_once, job_missing, job_left_open,
+    seq_repeated, seq_missing, turn_not_settled, turn_not_applied_once, job_missing, job_left_open,
     chain_broken, states_out_of_order, edge_wrong, head_not_newest, payload_damaged, state_holds_wrong_turns,
     latest_read_stale_state, eventual_read_not_prefix, lag_untrue, read_not_recorded,
 )  # fmt: skip
@@ -441,7 +306,12 @@ def _revealed(output: str, earlier: list[TurnRow]) -> list[tuple[int, str]]:
 
 
 def _numbered(turns: Iterable[TurnRow]) -> list[tuple[int, str]]:
-    return [(number, turn_fingerprint(turn.input)) for number, turn in enumerate(turns, 1)]
+    return [(number, _mark(turn.input)) for number, turn in enumerate(turns, 1)]
+
+
+@lru_cache(maxsize=1_000_000)
+def _mark(text: str) -> str:
+    return turn_fingerprint(text)
 
 
 def _short(held: list[tuple[int, str]]) -> str:
