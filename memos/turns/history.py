@@ -4,7 +4,7 @@ from sqlalchemy import RowMapping
 
 from memos.conversations import store as conversations
 from memos.cubes import store as cubes
-from memos.kit.errors import Conflict, NotFound, TooLarge, TooMany
+from memos.kit.errors import NotFound, TooLarge, TooMany
 from memos.kit.pages import decode_number, page
 from memos.kit.schema import Page
 from memos.kit.unit_of_work import UnitOfWork
@@ -13,13 +13,6 @@ from memos.turns import store
 from memos.turns.schemas import Explanation, Imported, Turn, TurnImport, VersionRead
 from memos.turns.service import ADVANCE
 from memos.turns.views import read_views, turn_view
-
-
-class TurnEnded(Conflict):
-    """The turn has already ended."""
-
-    code = "turn_ended"
-    hint = "Only a turn that is still being answered can be cancelled; roll the conversation back to undo it."
 
 
 async def get_row(work: UnitOfWork, turn_id: str) -> RowMapping:

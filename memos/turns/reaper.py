@@ -14,16 +14,10 @@ from memos.kit.errors import Unavailable
 from memos.kit.wakeups import OUTBOX, Wakeups
 from memos.outbox import store as outbox
 from memos.turns import store
+from memos.turns.errors import LeaseLapsed
 from memos.turns.service import conversation_channel
 
 LOG = structlog.get_logger(__name__)
-
-
-class LeaseLapsed(Unavailable):
-    """The process that was answering this turn went silent."""
-
-    code = "lease_lapsed"
-    hint = "Send the input again; the same Idempotency-Key may be used."
 
 
 class Reaper:

@@ -24,15 +24,17 @@ from memos.cubes.versions import state_ref
 from memos.generation.port import Finished, GenerateRequest, Generator, ModelIdentity
 from memos.idempotency import store as keys
 from memos.idempotency.service import Claim, StoredAnswer, claim
+from memos.kernel.turn import TurnStatus
 from memos.kit.config import Settings
 from memos.kit.db import Database
-from memos.kit.errors import Conflict, MemosError, NotFound, TooLarge, TooMany, Unavailable
+from memos.kit.errors import MemosError, NotFound, TooLarge, TooMany, Unavailable
 from memos.kit.ids import new_id
 from memos.kit.metrics import Metrics
 from memos.kit.unit_of_work import UnitOfWork
 from memos.kit.wakeups import OUTBOX, Wakeups
 from memos.outbox import store as outbox
 from memos.turns import store
+from memos.turns.errors import LeaseLapsed, MemoryBehind, TurnLost
 from memos.turns.run import Timings, TurnRun
 from memos.turns.schemas import Turn, TurnCreate, TurnMemory, Usage
 
@@ -40,21 +42,6 @@ LOG = structlog.get_logger(__name__)
 ADVANCE = "advance"  # the task that takes answered turns into the state
 POLL_S = 0.25  # how long a lost wake-up can delay a waiting turn
 HEARTBEAT_S = 1.0  # how often leases are renewed and cancel requests from other processes are seen
-
-
-class MemoryBehind(Unavailable):
-    """The memory has not caught up with the conversation yet."""
-
-    code = "memory_behind"
-    hint = "Try again as Retry-After says, or send consistency=eventual to answer from the memory as it is."
-    retry_after_s = 2.0
-
-
-class TurnLost(Conflict):
-    """The turn was superseded or taken over while it was being answered."""
-
-    code = "turn_superseded"
-    hint = "The conversation was rolled back meanwhile; read its turns, then send the input again."
 
 
 def conversation_channel(conversation_id: str) -> str:
@@ -197,7 +184,7 @@ class TurnService:
             async with self._database.unit_of_work(run.tenant_id) as work:
                 base = await store.pin(work, run.turn_id)
             if base["turn_status"] != "accepted":
-                raise TurnLost
+                raise _why_lost(base["turn_status"])
             behind = base["behind"] if run.wanted.consistency == "latest" else 0
             if not behind and base["number"] >= (run.wanted.min_version or 0):
                 return base
@@ -258,7 +245,7 @@ class TurnService:
                 timings_ms=turn.timings_ms,
             )
             if not ours:
-                raise TurnLost
+                raise _why_lost((await store.pin(work, run.turn_id))["turn_status"])
             if base is not None:
                 await store.record_read(work, turn_id=run.turn_id, version_id=base["id"], rank=0, score=None)
             if run.claim.key is not None:
@@ -308,6 +295,11 @@ class TurnService:
         for turn_id, cancel_requested in ours.items():
             if cancel_requested:
                 self.cancel(turn_id)
+
+
+def _why_lost(status: TurnStatus) -> MemosError:
+    """Why a turn that we were answering is no longer ours."""
+    return TurnLost() if status == "superseded" else LeaseLapsed()
 
 
 def _answered(run: TurnRun, base: RowMapping | None, output: str, finish: Finished) -> Turn:

@@ -27,6 +27,7 @@ from memos.kit.errors import MemosError
 from memos.kit.schema import Page
 from memos.kit.wakeups import OUTBOX
 from memos.turns import history, store
+from memos.turns.errors import TurnEnded
 from memos.turns.run import TurnRun
 from memos.turns.schemas import Explanation, Imported, Turn, TurnCreate, TurnImport
 
@@ -165,7 +166,7 @@ async def cancel(runtime: RuntimeDep, caller: App, turn_id: TurnId) -> Turn:
     async with runtime.database.unit_of_work(caller.tenant_id) as work:
         row = await history.get_row(work, turn_id)
         if not await store.request_cancel(work, turn_id):
-            raise history.TurnEnded(f"turn {turn_id} is {row['status']}")
+            raise TurnEnded(f"turn {turn_id} is {row['status']}")
     here = runtime.turns.cancel(turn_id)
     async with asyncio.timeout(CANCEL_WAIT_S):
         while True:
