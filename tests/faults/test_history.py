@@ -39,11 +39,13 @@ def _swap(rows: tuple[Any, ...], old: Any, new: Any) -> tuple[Any, ...]:
 
 
 def _change(history: History, table: str, old: Any, **changes: Any) -> History:
-    return replace(history, **{table: _swap(getattr(history, table), old, replace(old, **changes))})
+    new: Any = {table: _swap(getattr(history, table), old, replace(old, **changes))}
+    return replace(history, **new)
 
 
 def _remove(history: History, table: str, old: Any) -> History:
-    return replace(history, **{table: _swap(getattr(history, table), old, None)})
+    new: Any = {table: _swap(getattr(history, table), old, None)}
+    return replace(history, **new)
 
 
 def _applied(history: History, chance: Chance, **wanted: str) -> TurnRow:
@@ -259,7 +261,7 @@ def _answer_from(history: History, turn: TurnRow, shown: str) -> History:
 
 @plants("latest_read_stale_state")
 def latest_answer_lacks_a_turn(history: History, chance: Chance) -> History:
-    turn = chance.choice([t for t in history.turns if t.status == "applied" and t.seq > 1])
+    turn = chance.choice([t for t in history.turns if t.status == "applied" and (t.base_number or t.lag)])
     history = _change(history, "turns", turn, consistency="latest", lag=0)
     turn = next(t for t in history.turns if t.id == turn.id)
     return _answer_from(history, turn, "0 []")

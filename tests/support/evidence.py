@@ -19,9 +19,8 @@ _VERSION = "child_id IN (SELECT id FROM memcube_versions WHERE conversation_id =
 
 def connect(admin_url: str) -> "psycopg.Connection[Any]":
     url = make_url(admin_url)
-    return psycopg.connect(
-        host=url.query["host"], port=url.query["port"], user=url.username, dbname=url.database, autocommit=True
-    )
+    host, port = str(url.query["host"]), str(url.query["port"])
+    return psycopg.connect(host=host, port=port, user=url.username, dbname=url.database, autocommit=True)
 
 
 def read_history(admin_url: str, blobs: Path, attempts: Iterable[Attempt], conversations: Sequence[str]) -> History:
