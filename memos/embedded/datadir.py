@@ -120,6 +120,7 @@ class DataDirectory:
         self._lock = FileLock(self.path / LOCK)
 
     def __enter__(self) -> "DataDirectory":
+        ProcessId.me()  # where we cannot name ourselves, nobody could tell later whether we are alive
         self._make()
         if not self._lock.acquire():
             raise self._busy()

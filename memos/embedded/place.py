@@ -123,7 +123,9 @@ def _place_for_root(root: Path, record: Path, progress: Progress) -> Place:
 
 def _refuse_copy(root: Path, home: Path) -> None:
     origin = Path(_origin(home).read_text()) if _origin(home).exists() else root
-    if origin != root and origin.is_symlink() and origin.resolve() == home:
+    if origin == root or not origin.is_symlink() or os.path.samefile(origin.parent, root.parent):
+        return  # unmoved, moved, or the same folder by another name
+    if origin.resolve() == home:
         raise StartupError(
             f"{root.parent} is a copy of {origin.parent}, and both name the database in {home}",
             hint="Use `memos backup` and `memos restore` to copy a service; a copied folder shares its database.",
@@ -210,8 +212,10 @@ def _copied_binaries(progress: Progress) -> Path:
             draft = Path(tempfile.mkdtemp(dir=SHARED, prefix=".draft-"))
             for part in (INSTALL, LIBRARIES):
                 shutil.copytree(wheel / part, draft / part, ignore=shutil.ignore_patterns(*NOT_COPIED), symlinks=True)
-            for folder, _, _ in os.walk(draft):
-                os.chmod(folder, 0o755)
+            for path in (draft, *draft.rglob("*")):
+                # A wheel installed under a strict umask is readable by root alone.
+                if not path.is_symlink():
+                    path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
             try:
                 draft.rename(target)
             except OSError:

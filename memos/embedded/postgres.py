@@ -54,6 +54,8 @@ SETTINGS = {
     "max_wal_size": "512MB",
     "wal_recycle": "off",  # a renamed old segment costs more than a new one on copy-on-write and overlay file systems
     "jit": "off",
+    "max_parallel_workers_per_gather": "0",  # parallel plans want /dev/shm, of which a container has 64 MB
+    "max_parallel_maintenance_workers": "0",
     "timezone": "UTC",
     "log_timezone": "UTC",
     # Memory text must not reach the log, and an error's own words quote values ("invalid input syntax ... 'x'", "Key

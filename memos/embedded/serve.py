@@ -8,6 +8,7 @@ so in `/readyz`, and everything that needs no generation works.
 import asyncio
 import importlib.metadata
 import ipaddress
+import os
 import signal
 import socket
 import sys
@@ -47,6 +48,7 @@ def serve(settings: Settings) -> int:
     try:
         if not settings.embedded:
             return _run(_serve_api(settings, console, progress))
+        os.umask(0o077)  # whatever this process writes, blobs included, is for its own user
         with DataDirectory(settings.data_dir) as data:
             return _run(_serve_embedded(settings, data, console, progress))
     except StartupError as error:

@@ -105,7 +105,7 @@ class Supervisor:
         return entry.task.result()  # supervision itself failed: let its error be seen
 
     def status(self) -> dict[str, dict[str, Any]]:
-        return {name: entry.report() for name, entry in self._entries.items()}
+        return {name: entry.report() for name, entry in list(self._entries.items())}
 
     async def stop(self) -> None:
         """Ends the children one by one, the last started first."""
@@ -166,7 +166,7 @@ class Supervisor:
         while entry.process is not None and entry.process.poll() is None and not entry.stopping.is_set():
             await _sleep_unless(entry.stopping, LOOK_S)
             if time.monotonic() - trimmed >= TRIM_EVERY_S:
-                await asyncio.to_thread(entry.child.log.trim)
+                await asyncio.to_thread(self._diagnostic, entry.child.log.trim)
                 trimmed = time.monotonic()
         if not entry.stopping.is_set():
             entry.last_error = "it ended"
@@ -193,7 +193,14 @@ class Supervisor:
 
     def _save(self) -> None:
         with self._record_lock:
-            write_private(self._record_path, json.dumps(self.status(), indent=1))
+            self._diagnostic(lambda: write_private(self._record_path, json.dumps(self.status(), indent=1)))
+
+    def _diagnostic(self, write: Callable[[], None]) -> None:
+        """For files that only help to understand: a full disk is told, and does not end the supervision."""
+        try:
+            write()
+        except OSError as error:
+            self._progress.say(f"{error.filename or self._record_path} was not written: {error.strerror}")
 
 
 def read_children(data_dir: Path) -> dict[str, dict[str, Any]]:

@@ -351,6 +351,10 @@ def test_a_copied_data_directory_does_not_share_its_original_s_database(data: Pa
     moved = EmbeddedPostgres(data / "two" / "postgres")
     moved.start()
     moved.stop()
+    (data / "alias").symlink_to(data / "two")
+    by_another_name = EmbeddedPostgres(data / "alias" / "postgres")
+    by_another_name.start()
+    by_another_name.stop()
 
 
 @as_root

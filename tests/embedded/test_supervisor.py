@@ -124,6 +124,19 @@ async def test_stopping_does_not_wait_for_a_child_to_become_ready_and_goes_backw
 
 
 @pytest.mark.anyio
+async def test_a_record_that_cannot_be_written_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    said: list[str] = []
+    supervisor = Supervisor(tmp_path / "gone", Progress(said.append), FAST)
+    supervisor.start(child(tmp_path, SLEEP))
+    await supervisor.up("one")
+    os.kill(supervisor.status()["one"]["pid"], signal.SIGKILL)
+    await wait_for(lambda: supervisor.status()["one"]["restarts"] == 1, "the death is noticed")
+    await wait_for(lambda: supervisor.status()["one"]["state"] == "running", "it is running again")
+    await supervisor.stop()
+    assert any("was not written: No such file or directory" in line for line in said)
+
+
+@pytest.mark.anyio
 async def test_an_error_of_the_supervision_itself_is_seen(tmp_path: Path) -> None:
     def broken() -> "subprocess.Popen[bytes]":
         raise ValueError("a mistake in the program")
