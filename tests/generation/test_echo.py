@@ -71,6 +71,31 @@ def test_a_changed_or_truncated_payload_is_refused(turns, data):
             ENGINE.load_state(damaged)
 
 
+def test_no_single_bit_of_a_payload_can_change_unseen():
+    payload = ENGINE.dump_state(fed([("a", "b"), ("c", "d")]))
+    for bit in range(len(payload) * 8):
+        damaged = bytearray(payload)
+        damaged[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(StateRejected):
+            ENGINE.load_state(bytes(damaged))
+
+
+def test_parts_that_do_not_fit_together_are_refused():
+    sound = fed([("a", "b")])
+    for state in (
+        EchoState(-1, sound.digests, sound.chain),
+        EchoState(2, sound.digests, sound.chain),
+        EchoState(MAX_TURNS_HELD + 1, sound.digests, sound.chain),
+        EchoState(1, sound.digests, sound.chain[:-1]),
+    ):
+        stored = ENGINE.dump_state(EchoState(max(state.count, 0), state.digests, state.chain))
+        stored = stored.replace(
+            (max(state.count, 0)).to_bytes(8, "little"), state.count.to_bytes(8, "little", signed=True)
+        )
+        with pytest.raises(StateRejected):
+            ENGINE.load_state(stored)
+
+
 @given(st.binary(max_size=200))
 def test_what_is_not_a_state_is_refused(payload):
     with pytest.raises(StateRejected):

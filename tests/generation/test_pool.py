@@ -3,7 +3,9 @@
 import asyncio
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -40,6 +42,32 @@ async def test_no_token_is_lost_or_moved_whatever_the_timing(pool, pause_s):
     for count in (*range(30), 200):
         items = [item async for item in pool.stream(lambda _, count=count: paused(count))]
         assert items == [*(Token(f"{number} ") for number in range(count)), Finished("stop", 0, count)]
+
+
+async def test_tokens_made_between_looking_and_asking_whether_it_is_done_are_kept():
+    """The one order of events that chance rarely gives: all of it happens after the mailbox was found empty."""
+
+    class Late(Future[Any]):
+        def __init__(self, work: Callable[[], Any]) -> None:
+            super().__init__()
+            self._work = work
+
+        def add_done_callback(self, fn: Callable[[Any], object]) -> None:
+            fn(self)  # wakes the reader, who finds nothing
+
+        def done(self) -> bool:
+            if not super().done():
+                self.set_result(self._work())
+            return True
+
+    class LatePool(Pool):
+        def submit(self, work: Callable[[], Any]) -> Future[Any]:
+            return Late(work)
+
+    made = LatePool("late", threads=1, waiting=0)
+    items = [item async for item in made.stream(lambda _: counting(2))]
+    assert items == [Token("0 "), Token("1 "), Finished("stop", 0, 2)]
+    made.close()
 
 
 async def test_a_job_beyond_the_bounds_is_refused_and_a_place_frees_with_its_job(pool):

@@ -24,8 +24,15 @@ class RxtAdapter:
 
     def __init__(self, checkpoint: Path | None) -> None:
         from models.engine import RxtEngine
+        from models.errors import CheckpointCorrupt
 
-        self._engine = RxtEngine.load(checkpoint)
+        try:
+            self._engine = RxtEngine.load(checkpoint)
+        except CheckpointCorrupt as error:
+            raise StartupError(
+                f"the model's checkpoint cannot be used: {error}",
+                hint="Restore the released files, or name another folder with --checkpoint.",
+            ) from error
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -60,7 +67,7 @@ class RxtAdapter:
         seed: int | None = None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Generator[str, None, Finish]:
-        return self._engine.generate(
+        finish = yield from self._engine.generate(
             state,
             text,
             recalled=recalled,
@@ -69,6 +76,7 @@ class RxtAdapter:
             seed=seed,
             cancelled=cancelled,
         )
+        return finish
 
     def advance(self, state: Any, text: str, output: str) -> Any:
         return self._engine.advance(state, text, output)
