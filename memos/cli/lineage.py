@@ -5,6 +5,7 @@ another cube opens a branch below the version that has it.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -108,15 +109,28 @@ class _Drawing:
 
     def cube(self, branch: "Tree", cube_id: str, came_by: frozenset[str] = frozenset()) -> None:
         self._drawn.add(cube_id)
-        for node in sorted(self._cubes[cube_id], key=lambda one: -one.number):
-            leaf = branch.add(self._label(node))
-            for relation, other_id in self._links[node.id]:
-                other = self._nodes.get(other_id)
-                if other is None or other.cube_id == cube_id or {node.id, other_id} == came_by:
-                    continue
-                link = leaf.add(f"{relation} {other.cube_id} v{other.number}")
+        nodes = sorted(self._cubes[cube_id], key=lambda node: node.number)
+        links = {node.id: list(self._outside(node, came_by)) for node in nodes}
+        # The oldest link to a cube opens it: a fork below the version it began at, not below a later rollback.
+        opened: dict[str, frozenset[str]] = {}
+        for node in nodes:
+            for _, other in links[node.id]:
                 if other.cube_id not in self._drawn:
-                    self.cube(link, other.cube_id, frozenset({node.id, other_id}))
+                    opened.setdefault(other.cube_id, frozenset({node.id, other.id}))
+        self._drawn.update(opened)
+        for node in reversed(nodes):
+            leaf = branch.add(self._label(node))
+            for relation, other in links[node.id]:
+                link = leaf.add(f"{relation} {other.cube_id} v{other.number}")
+                if opened.get(other.cube_id) == {node.id, other.id}:
+                    self.cube(link, other.cube_id, frozenset({node.id, other.id}))
+
+    def _outside(self, node: "LineageNode", came_by: frozenset[str]) -> Iterator[tuple[str, "LineageNode"]]:
+        """The links of a version to other cubes, but not the one that led here."""
+        for relation, other_id in self._links[node.id]:
+            other = self._nodes.get(other_id)
+            if other is not None and other.cube_id != node.cube_id and {node.id, other_id} != came_by:
+                yield relation, other
 
     def _label(self, node: "LineageNode") -> str:
         parts = [f"v{node.number}", node.operation, node.id]

@@ -200,6 +200,6 @@ def model_worker(report: Report, settings: "Settings") -> None:
         )  # fmt: skip
         return
     if isinstance(found, dict):
-        report.add("model worker", "ok", shown, version=str(found.get("fingerprint", "?")))
+        report.add("model worker", "ok", shown, version=str(found.get("fingerprint", "?"))[:12])
     else:
         report.add("model worker", "wrong", f"{shown} answered {response.status_code}", mend="See the worker's log.")

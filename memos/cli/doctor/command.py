@@ -26,9 +26,11 @@ def _examine(session: Session, report: Report) -> None:
         machine.interpreter(report)
     with report.guard("memos"):
         machine.packages(report)
-    settings = None
+    settings, serving = None, False
     with report.guard("configuration"):
         settings = configuration(session, report)
+    with report.guard("api"):
+        serving = service.service(session, report)
     if settings is not None:
         with report.guard("data directory"):
             machine.data_directory(report, settings)
@@ -43,6 +45,4 @@ def _examine(session: Session, report: Report) -> None:
         with report.guard("model worker"):
             addresses.model_worker(report, settings)
         with report.guard("checkpoint"):
-            machine.checkpoint(report, settings)
-    with report.guard("api"):
-        service.service(session, report)
+            machine.checkpoint(report, settings, serving=serving)

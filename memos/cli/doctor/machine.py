@@ -165,8 +165,8 @@ def disk_space(report: Report, settings: "Settings") -> None:
         report.add("disk space", "ok", found)
 
 
-def checkpoint(report: Report, settings: "Settings") -> None:
-    """The weights that this installation brings; read, not loaded."""
+def checkpoint(report: Report, settings: "Settings", *, serving: bool) -> None:
+    """The weights that this installation brings; read, not loaded. A service that answers needs no others."""
     if settings.generator != "rxt":
         report.add("checkpoint", "skipped", f"the generator {settings.generator} has none")
         return
@@ -174,7 +174,8 @@ def checkpoint(report: Report, settings: "Settings") -> None:
     places = list(package.submodule_search_locations or ()) if package else []
     found = sorted(path for place in places for path in (Path(place) / "checkpoints").rglob("*.safetensors"))
     if not found:
-        needed = settings.embedded and settings.model_url is None and not missing_packages("models")
+        local = settings.embedded and settings.model_url is None and not missing_packages("models")
+        needed = local and not serving
         report.add(
             "checkpoint", "wrong" if needed else "skipped", "this installation brings no weights",
             mend="Install memos again, from a release; or serve with `--generator echo`.",

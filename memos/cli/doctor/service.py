@@ -7,6 +7,8 @@ from typing import Any
 from memos.cli.doctor.report import Report
 from memos.cli.session import Session
 
+HASHES = ("sha256", "fingerprint", "bytes")  # too long to be read here
+SHORT_HASH = 12
 LOG_MEND = "See the service's output and the logs in its data directory."
 MENDS = {
     "database": "See postgres above; the service connects again by itself.",
@@ -15,29 +17,31 @@ MENDS = {
 }
 
 
-def service(session: Session, report: Report) -> None:
+def service(session: Session, report: Report) -> bool:
+    """True when a service is up and takes turns."""
     from memos.sdk import APIConnectionError, APIStatusError, Memos, NotConfiguredError
 
     try:
         client = Memos(session.url, session.api_key, data_dir=session.data_dir, timeout_s=10.0, max_retries=0)
     except NotConfiguredError as error:
         report.add("api", "warning", "not running", mend=error.hint)
-        return
+        return False
     with client:
         try:
             ready = client.ready()
         except APIConnectionError as error:
             report.add("api", "wrong", error.message, mend="Start it with `make run`, or check MEMOS_URL.")
-            return
+            return False
         except APIStatusError as error:
             report.add("api", "wrong", f"{client.url}: {error.message}", mend=error.hint or LOG_MEND)
-            return
+            return False
         detail = client.url if ready.ok else f"{client.url} cannot take a turn"
         mend = None if ready.ok else "See the parts named below."
         report.add("api", "ok" if ready.ok else "wrong", detail, version=ready.version, mend=mend)
         for name, check in ready.checks.items():
             _part(report, name, check)
         _key_and_stats(report, client)
+        return ready.ok
 
 
 def _part(report: Report, name: str, check: dict[str, Any]) -> None:
@@ -68,7 +72,8 @@ def _summary(check: dict[str, Any]) -> str:
         if key in ("ok", "hint"):
             continue
         if isinstance(value, dict):
-            parts += [f"{inner} {known}" for inner, known in value.items() if isinstance(known, str | int | float)]
+            shown = {inner: known for inner, known in value.items() if not inner.endswith(HASHES)}
+            parts += [f"{inner} {known}" for inner, known in shown.items() if isinstance(known, str | int | float)]
         else:
             parts.append(f"{key} {value}")
     return ", ".join(parts) or "answers"
@@ -76,7 +81,7 @@ def _summary(check: dict[str, Any]) -> str:
 
 def _version_of(detail: Any) -> str | None:
     found = detail.get("fingerprint") if isinstance(detail, dict) else None
-    return str(found) if found else None
+    return str(found)[:SHORT_HASH] if found else None
 
 
 def _key_and_stats(report: Report, client: Any) -> None:
