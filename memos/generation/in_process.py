@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import obstore.exceptions
+import structlog
 
 from memos.generation.encoder import Encoder
 from memos.generation.engine import Engine, StateRejected
@@ -29,6 +30,7 @@ from memos.kit.blobs import BlobCorrupt, BlobMissing, Blobs, sha256_hex
 from memos.kit.errors import Unavailable
 from memos.kit.unit_of_work import assert_no_open_transaction
 
+LOG = structlog.get_logger(__name__)
 S = TypeVar("S")
 IO_THREADS = 8
 IO_WAITING = 1024
@@ -145,20 +147,30 @@ class InProcessGenerator(Generic[S]):
 
     async def _resolve(self, ref: StateRef) -> S:
         self._cache.expire()
-        mine = ref.fingerprint == self._identity.fingerprint
-        if ref.blob_key is None:
-            if mine and ref.sha256 == self._identity.start_sha256:
-                return self._start
-            raise self._mismatch(["start_sha256"] if mine else ["fingerprint"])
-        cached = self._cache.get(ref.sha256) if mine else None
+        key = ref.blob_key
+        if ref.fingerprint != self._identity.fingerprint:
+            raise await self._io.run(lambda: self._foreign(ref))
+        if key is None:
+            if ref.sha256 != self._identity.start_sha256:
+                raise self._mismatch(["start_sha256"])
+            return self._start
+        cached = self._cache.get(ref.sha256)
         if cached is not None:
             return cached
-        key = ref.blob_key
         state, size_bytes = await self._io.run(lambda: self._read(key, ref.sha256))
-        if not mine:  # the payload is ours and the reference is not: trust neither
-            raise self._mismatch(["fingerprint"])
         self._cache.put(ref.sha256, state, size_bytes)
         return state
+
+    def _foreign(self, ref: StateRef) -> ModelMismatch:
+        """The refusal of a state that says it is another model's; what differs is named if its payload can be read."""
+        if ref.blob_key is not None:
+            try:
+                self._read(ref.blob_key, ref.sha256)
+            except ModelMismatch as error:
+                return error
+            except (StateUnreadable, ModelUnavailable) as error:
+                LOG.debug("generation.foreign_state_unreadable", blob_key=ref.blob_key, reason=error.message)
+        return self._mismatch(["fingerprint"])
 
     def _read(self, key: str, sha256: str) -> tuple[S, int]:
         try:

@@ -1,6 +1,8 @@
-"""Decoded states by the hash of their payload. A hash names one content for ever, so an entry is never stale; it leaves
-when the bytes held exceed the bound (least recently used first), or when it has been held for `max_age_s`: an erased
-state must not survive in a cache, and its age is the one bound that holds on machines that erasure cannot reach.
+"""Decoded states by the hash of their payload. A hash names one content for ever, so an entry is never stale.
+
+An entry leaves when the bytes held exceed the bound (least recently used first; it counts as its payload's bytes), or
+when it has been held for `max_age_s`: an erased state must not survive in a cache, and its age is the one bound that
+holds on machines that erasure cannot reach.
 """
 
 import threading

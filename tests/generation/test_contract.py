@@ -109,6 +109,15 @@ async def test_a_state_of_another_model_is_refused_by_name(generator, blobs):
         await answer(generator, StateRef(other.fingerprint, sha256_hex(payload)), "hi")
 
 
+async def test_another_models_state_is_refused_as_such_even_if_it_cannot_be_read(generator, blobs):
+    """Whether its payload is there, and in a form we know, is not what is wrong."""
+    of_no_known_form = blobs.put("states/of-no-known-form", b"weights and measures")
+    for sha256, key in ((of_no_known_form, "states/of-no-known-form"), (sha256_hex(b"gone"), "states/gone")):
+        with pytest.raises(ModelMismatch) as caught:
+            await answer(generator, StateRef("0" * 64, sha256, key), "hi")
+        assert caught.value.details["fields"] == ["fingerprint"]
+
+
 async def test_a_reference_that_claims_another_model_is_refused_even_if_its_payload_is_ours(generator):
     ref = await told(generator, "one")
     with pytest.raises(ModelMismatch):
