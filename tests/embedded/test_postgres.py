@@ -24,12 +24,6 @@ from tests.embedded.harness import NOBODY, Parent, eventually, folder, living
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
-@pytest.fixture
-def data() -> Iterator[Path]:
-    with folder() as path:
-        yield path
-
-
 @pytest.fixture(scope="module")
 def running() -> Iterator[EmbeddedPostgres]:
     """One server for the tests that only look at it."""
@@ -223,24 +217,24 @@ def test_a_pid_file_that_names_another_living_process_is_cleared(data: Path, run
     assert run(running.admin_url, "SELECT 1") == [(1,)]
 
 
-def test_a_kill_at_any_moment_of_the_first_start_heals(data: Path) -> None:
+def test_a_kill_at_any_moment_of_the_first_start_heals(empty: Path) -> None:
     seen = set()
     for delay_s in (0.05, 0.15, 0.25, 0.35):
-        with Parent("run_postgres", data / "postgres") as first:
-            eventually(lambda: (data / "postgres").exists(), "the start has begun")
+        with Parent("run_postgres", empty / "postgres") as first:
+            eventually(lambda: (empty / "postgres").exists(), "the start has begun")
             try:
                 first.process.wait(delay_s)
             except subprocess.TimeoutExpired:
                 first.kill()
-        seen |= {entry.name.split("-")[0] for entry in (data / "postgres").iterdir()}
+        seen |= {entry.name.split("-")[0] for entry in (empty / "postgres").iterdir()}
         if "cluster" in seen:
             break
     assert "cluster.draft" in seen, "no kill hit initdb"
-    server = EmbeddedPostgres(data / "postgres")
+    server = EmbeddedPostgres(empty / "postgres")
     server.start()
     try:
         assert run(server.admin_url, "SELECT 1") == [(1,)]
-        assert {entry.name for entry in (data / "postgres").iterdir()} == {"cluster", "socket"}
+        assert {entry.name for entry in (empty / "postgres").iterdir()} == {"cluster", "socket"}
     finally:
         server.stop()
 
@@ -251,14 +245,14 @@ def test_two_owners_of_one_cluster_are_refused(running: EmbeddedPostgres) -> Non
     assert run(running.admin_url, "SELECT 1") == [(1,)]
 
 
-def test_erasing_leaves_nothing_anywhere(data: Path) -> None:
-    server = EmbeddedPostgres(data / "postgres")
+def test_erasing_leaves_nothing_anywhere(empty: Path) -> None:
+    server = EmbeddedPostgres(empty / "postgres")
     server.start()
     home = server.cluster.parent.resolve()
     server.erase()
     assert not home.exists()
     assert not home.with_suffix(".origin").exists()
-    assert list(data.iterdir()) == []
+    assert list(empty.iterdir()) == []
     server.start()
     server.erase()
 

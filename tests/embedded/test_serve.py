@@ -7,16 +7,13 @@ import signal
 import socket
 import stat
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from memos.embedded.datadir import Service, read_service
 from memos.embedded.process import ProcessId
 from memos.embedded.supervisor import read_children
-from tests.embedded.harness import REPOSITORY, Parent, eventually, folder, living
+from tests.embedded.harness import REPOSITORY, Parent, eventually, living
 
 WORKER = """
 import argparse, http.server, pathlib
@@ -32,12 +29,6 @@ server = http.server.HTTPServer((options.host, int(options.port)), Handler)
 pathlib.Path(options.port_file).write_text(str(server.server_port))
 server.serve_forever()
 """
-
-
-@pytest.fixture
-def data() -> Iterator[Path]:
-    with folder() as path:
-        yield path / "data"
 
 
 def get(url: str, path: str) -> Any:
@@ -69,7 +60,8 @@ def worker_in(folder: Path, code: str) -> str:
     return f"{package.parents[1]}{os.pathsep}{REPOSITORY}"
 
 
-def test_first_start_second_start_and_stop(data: Path) -> None:
+def test_first_start_second_start_and_stop(empty: Path) -> None:
+    data = empty / "data"
     with Parent("run_serve", data, "echo", "0") as first:
         service = service_of(first, data)
         assert service.pid == first.process.pid
@@ -148,8 +140,8 @@ def test_kill_9_of_the_postmaster_is_healed_while_serving(data: Path) -> None:
         assert parent.end() == 0
 
 
-def test_the_model_worker_comes_back_at_the_same_address(data: Path) -> None:
-    path = worker_in(data.parent, WORKER)
+def test_the_model_worker_comes_back_at_the_same_address(data: Path, tmp_path: Path) -> None:
+    path = worker_in(tmp_path, WORKER)
     with Parent("run_serve", data, "rxt", "0", PYTHONPATH=path) as parent:
         service = service_of(parent, data)
 
@@ -168,8 +160,8 @@ def test_the_model_worker_comes_back_at_the_same_address(data: Path) -> None:
         assert not worker.alive()
 
 
-def test_the_api_serves_while_the_model_worker_cannot_start(data: Path) -> None:
-    path = worker_in(data.parent, "raise SystemExit('no weights')")
+def test_the_api_serves_while_the_model_worker_cannot_start(data: Path, tmp_path: Path) -> None:
+    path = worker_in(tmp_path, "raise SystemExit('no weights')")
     with Parent("run_serve", data, "rxt", "0", PYTHONPATH=path) as parent:
         service = service_of(parent, data)
         eventually(lambda: get(service.url, "/facts")["children"]["model"]["restarts"] >= 1, "it was tried again")
@@ -202,7 +194,8 @@ def test_a_taken_port_is_refused_but_the_default_one_is_replaced(data: Path) -> 
             assert parent.end() == 0
 
 
-def test_with_a_database_elsewhere_there_are_no_children_and_a_wide_address_is_warned_of(data: Path) -> None:
+def test_with_a_database_elsewhere_there_are_no_children_and_a_wide_address_is_warned_of(empty: Path) -> None:
+    data = empty / "data"
     elsewhere = "postgresql+psycopg://elsewhere/memos"
     with Parent("run_serve", data, "echo", "0", MEMOS_DATABASE_URL=elsewhere, MEMOS_HOST="0.0.0.0") as parent:
         line = parent.wait_for("API ")
