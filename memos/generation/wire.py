@@ -17,13 +17,14 @@ from memos.generation.port import (
     StateRef,
     StateUnreadable,
 )
-from memos.kit.errors import Invalid, MemosError
+from memos.kit.errors import Invalid, MemosError, TooLarge
 
 FINGERPRINT_HEADER = "memos-model-fingerprint"
 MAX_TEXT_CHARS = 1_000_000
 MAX_RECALLED = 1_000
 MAX_TOKENS = 8_192
-MAX_EMBED_TEXTS = 1_024
+MAX_EMBED_TEXTS = 256
+MAX_BODY_BYTES = 32 * 1024 * 1024
 # What an error may carry across.
 DETAILS = frozenset({"fields", "model_fingerprint", "blob_key"})
 
@@ -129,7 +130,7 @@ def problem_of(error: MemosError) -> dict[str, Any]:
 def error_of(problem: ErrorEvent) -> MemosError:
     """The error that a problem document stands for. A code we do not know means the worker failed."""
     details = {name: value for name, value in problem.context.items() if name in DETAILS}
-    for known in (ModelMismatch, StateUnreadable, QueueFull, ModelUnavailable, Invalid):
+    for known in (ModelMismatch, StateUnreadable, QueueFull, ModelUnavailable, Invalid, TooLarge):
         if problem.code == known.code:
             return known(problem.detail, retry_after_s=problem.retry_after_s, **details)
     return ModelUnavailable(f"the model worker failed: {problem.detail}", retry_after_s=problem.retry_after_s)

@@ -45,6 +45,7 @@ MAX_CONNECTIONS = 512
 MAX_KEPT_CONNECTIONS = 64
 END_TIMEOUT_S = 0.5
 ATTEMPTS = 3
+EMBED_BATCH = 64
 JSON_HEADERS = {"content-type": "application/json"}
 
 
@@ -124,10 +125,14 @@ class ModelWorkerClient:
         return (await self._call("GET", "/start-state")).content
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """In batches, each a call of its own: none takes long, on either side."""
         assert_no_open_transaction()
-        response = await self._call("POST", "/embed", {"texts": list(texts)})
-        with self._translated():
-            return EmbeddedAnswer.model_validate_json(response.content).vectors
+        vectors: list[list[float]] = []
+        for start in range(0, len(texts), EMBED_BATCH):
+            response = await self._call("POST", "/embed", {"texts": list(texts[start : start + EMBED_BATCH])})
+            with self._translated():
+                vectors += EmbeddedAnswer.model_validate_json(response.content).vectors
+        return vectors
 
     async def health(self) -> dict[str, Any]:
         response = await self._call("GET", "/health")

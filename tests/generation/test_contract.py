@@ -173,6 +173,10 @@ async def test_vectors_are_unit_length_and_near_for_near_texts(generator):
     dot = [sum(a * b for a, b in zip(near, other, strict=True)) for other in (same, far)]
     assert dot[0] > dot[1] + 0.3
     assert await generator.embed([]) == []
+    many = [f"text {n}" for n in range(70)]  # more than one batch, in the order asked
+    vectors = await generator.embed(many)
+    assert len(vectors) == 70
+    assert vectors[69] == pytest.approx((await generator.embed(many[69:]))[0], abs=1e-5)
 
 
 async def test_no_model_computes_inside_a_database_transaction(generator):

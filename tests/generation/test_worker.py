@@ -181,6 +181,16 @@ async def test_refusals_are_problem_documents(worker):
         assert start.content == EchoEngine().dump_state(EchoEngine().start_state())
 
 
+async def test_a_body_without_a_length_or_too_large_is_refused_unread(worker):
+    for header in ("transfer-encoding: chunked", "content-length: 1000000000000", "content-length: many"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", worker.port)
+        writer.write(f"POST /embed HTTP/1.1\r\nhost: x\r\n{header}\r\n\r\n".encode())
+        status = await asyncio.wait_for(reader.readline(), 5.0)
+        assert status.split()[1] in (b"413", b"400"), (header, status)
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_cached_states_are_counted_and_bounded(start_worker):
     worker = start_worker("--cache-bytes", "1500")
     async with connected(worker.url) as client:

@@ -20,6 +20,7 @@ from memos.generation.wire import (
     HealthAnswer,
 )
 from memos.kit.errors import MemosError
+from workers.model.body_limit import BodyLimit
 from workers.model.problems import internal, invalid, problem_response
 from workers.model.sse import TokenStream
 
@@ -37,6 +38,7 @@ def build_app(generator: InProcessGenerator[Any], *, forget_every_s: float) -> F
 
     app = FastAPI(title="memos model worker", lifespan=lifespan, docs_url=None, redoc_url=None)
     stamp = {FINGERPRINT_HEADER: generator.model.fingerprint}
+    app.add_middleware(BodyLimit, stamp=stamp)
     _add_error_handlers(app, stamp)
     _add_routes(app, generator, stamp)
     return app
