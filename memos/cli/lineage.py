@@ -122,7 +122,7 @@ class _Drawing:
             leaf = branch.add(self._label(node))
             for relation, other in links[node.id]:
                 link = leaf.add(f"{relation} {other.cube_id} v{other.number}")
-                if opened.get(other.cube_id) == {node.id, other.id}:
+                if opened.get(other.cube_id) == frozenset({node.id, other.id}):
                     self.cube(link, other.cube_id, frozenset({node.id, other.id}))
 
     def _outside(self, node: "LineageNode", came_by: frozenset[str]) -> Iterator[tuple[str, "LineageNode"]]:

@@ -1,4 +1,5 @@
-"""When to ask again, and how long to wait: connection errors, 429, 502 to 504, and 409 `idempotency_in_flight`.
+"""When to ask again, and how long to wait: connection errors, 429, 502 to 504, 409 `idempotency_in_flight`, and any
+other refusal that names a time to come back (Retry-After).
 
 A call whose answer was lost is sent again only if it takes effect once however often it is sent: a GET and a DELETE do
 by nature, most POSTs by their idempotency key (`Call.once`). A refusal, or a connection that never came about, may be
@@ -35,7 +36,8 @@ class Patience:
         if isinstance(error, APIStatusError) and error.code == IN_FLIGHT:
             wait_s = error.retry_after_s or 0.0
             return self._clock() + wait_s < self._deadline and self._wait(error)
-        if not isinstance(error, APIConnectionError | RateLimitError | ServiceUnavailableError):
+        helps = isinstance(error, APIConnectionError | RateLimitError | ServiceUnavailableError)
+        if not helps and not (isinstance(error, APIStatusError) and error.retry_after_s is not None):
             return False
         lost = isinstance(error, APIConnectionError) and error._sent and not self._once
         if self._retries_left <= 0 or lost:

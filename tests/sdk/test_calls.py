@@ -171,6 +171,11 @@ def test_retries_are_bounded(either: Either, server: Stub, no_waiting: None) -> 
     assert len(server.received) == 4
 
 
+def test_any_refusal_that_names_a_time_to_come_back_is_repeated(either: Either, server: Stub, no_waiting: None) -> None:
+    server.will(problem(409, "turn_not_applied", Retry_After="1"), ok(CONVERSATION, 201))
+    assert either.call(server, lambda c: c.conversations.fork(CONV, 1)).id == CONV
+
+
 @pytest.mark.parametrize("status", [400, 404, 409, 422, 500])
 def test_what_a_retry_cannot_help_is_not_repeated(either: Either, server: Stub, status: int, no_waiting: None) -> None:
     server.will(problem(status, "some_code"))
