@@ -124,6 +124,9 @@ async def fork(work: UnitOfWork, conversation_id: str, wanted: ForkRequest, crea
     target = await _on_line(work, head["id"], locked, wanted.at_turn)
     if target is None:
         target = await cubes.left_behind(work, conversation_id=conversation_id, seq=wanted.at_turn)
+    if target is None:  # a fork that went back behind the place where it began
+        began = await cubes.first_version(work, head["cube_id"])
+        target = await _on_line(work, began["id"], locked, wanted.at_turn)
     if target is None:
         raise NoSuchTurn(f"conversation {conversation_id} has no state after turn {wanted.at_turn}")
     fork_id = new_id("conv")

@@ -35,13 +35,16 @@ async def version_row(work: UnitOfWork, cube_id: str, number: int) -> RowMapping
 async def lineage(work: UnitOfWork, cube_id: str, direction: Direction, depth: int) -> Lineage:
     """What a cube came from (up), what came of it (down), or both, within `depth` edges."""
     await get(work, cube_id)
-    ids: dict[str, None] = {}
+    within: dict[str, None] = {}
+    beyond: set[str] = set()
     for up in {"up": [True], "down": [False], "both": [True, False]}[direction]:
-        found = await store.reached(work, cube_id=cube_id, up=up, depth=depth, limit=MOST_NODES + 1)
-        ids.update(dict.fromkeys(found))
-    shown = list(ids)[:MOST_NODES]
+        # One edge further than asked for tells whether the graph goes on.
+        found = await store.reached(work, cube_id=cube_id, up=up, depth=depth + 1, limit=MOST_NODES + 1)
+        within.update(dict.fromkeys(version for version, steps in found.items() if steps <= depth))
+        beyond.update(version for version, steps in found.items() if steps > depth)
+    shown = list(within)[:MOST_NODES]
     return Lineage(
         nodes=[LineageNode(**row) for row in await store.nodes(work, shown)],
         edges=[LineageEdge(**row) for row in await store.edges(work, shown)],
-        truncated=len(ids) > MOST_NODES,
+        truncated=len(within) > MOST_NODES or not beyond <= within.keys(),
     )

@@ -51,11 +51,12 @@ _HEAD = text(f"""
 # A state's own past: every version has at most one of these edges, so this is a line and not a graph.
 _LINE = text("""
     WITH RECURSIVE line AS (
-      SELECT CAST(:version_id AS text) COLLATE "C" AS id
+      SELECT CAST(:version_id AS text) COLLATE "C" AS id, 0 AS steps
       UNION ALL
-      SELECT e.parent_id FROM line JOIN lineage_edges e ON e.child_id = line.id
+      SELECT e.parent_id, line.steps + 1 FROM line JOIN lineage_edges e ON e.child_id = line.id
       WHERE e.relation IN ('advances', 'restores', 'forks'))
-    SELECT v.id, v.turn_id, v.turn_seq, v.operation, v.conversation_id FROM line JOIN memcube_versions v USING (id)""")
+    SELECT v.id, v.turn_id, v.turn_seq, v.operation, v.conversation_id FROM line JOIN memcube_versions v USING (id)
+    ORDER BY line.steps""")
 _MIGRATED_FROM = text("""
     SELECT e.parent_id FROM memcube_versions v JOIN lineage_edges e ON e.child_id = v.id AND e.relation = 'converts'
     WHERE v.cube_id = :cube_id AND v.epoch = :epoch AND v.operation = 'migrate'""")
@@ -158,10 +159,10 @@ async def left_behind(work: UnitOfWork, *, conversation_id: str, seq: int) -> Ro
     return await work.first(_LEFT_BEHIND, conversation_id=conversation_id, seq=seq)
 
 
-async def reached(work: UnitOfWork, *, cube_id: str, up: bool, depth: int, limit: int) -> list[str]:
-    """Ids of versions within `depth` edges of a cube, nearest first."""
+async def reached(work: UnitOfWork, *, cube_id: str, up: bool, depth: int, limit: int) -> dict[str, int]:
+    """Versions within `depth` edges of a cube, nearest first, each with its distance."""
     rows = await work.all(_LINEAGE_UP if up else _LINEAGE_DOWN, cube_id=cube_id, depth=depth, limit=limit)
-    return [row["id"] for row in rows]
+    return {row["id"]: row["depth"] for row in rows}
 
 
 async def nodes(work: UnitOfWork, ids: list[str]) -> Sequence[RowMapping]:

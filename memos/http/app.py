@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 
 import memos
-from memos.http import problems
-from memos.http.middleware import BodyLimit, RequestId
+from memos.http import openapi, problems
+from memos.http.middleware import BodyLimit, ReadableAddress, RequestId
 from memos.http.routes import conversations, cubes, health, jobs, keys, turns
 from memos.kit.config import Settings
 from memos.runtime import Background, Runtime
@@ -45,5 +45,7 @@ def create_app(settings: Settings, *, children: Callable[[], dict[str, Any]] | N
     for module in (conversations, turns, cubes, jobs, keys, health):
         app.include_router(module.router)
     app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes)
+    app.add_middleware(ReadableAddress)
     app.add_middleware(RequestId)
+    openapi.install(app)
     return app

@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Header, Path, Query, Request
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
 from memos.idempotency.service import Claim
 from memos.kernel.canonical import canonical_json
 from memos.keys.schemas import Scope
 from memos.keys.service import Principal
-from memos.kit.schema import Problem
 from memos.runtime import Runtime
 
 MOST_PER_PAGE = 200
@@ -24,9 +24,15 @@ def runtime_of(request: Request) -> Runtime:
 RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
 
 
+# Only says in the OpenAPI document how a key is sent; KeyService reads the header.
+BEARER = HTTPBearer(auto_error=False, scheme_name="ApiKey", description="An API key: `mk_...`.")
+
+
 def _caller(scope: Scope) -> Callable[..., Awaitable[Principal]]:
     async def authenticated(
-        runtime: RuntimeDep, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
+        runtime: RuntimeDep,
+        documented: Annotated[Any, Depends(BEARER)],
+        authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
     ) -> Principal:
         principal = await runtime.keys.authenticate(authorization)
         principal.require(scope)
@@ -67,15 +73,15 @@ def claim_for(request: Request, runtime: Runtime, key: str | None, body: BaseMod
     return Claim(key=key, request_sha256=digest, ttl_s=runtime.settings.idempotency_ttl_s)
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+ALWAYS = (400, 401, 403, 413, 422, 503)
+WITHOUT_KEY = (400, 413)
+
+
+def problems(*statuses: int, always: tuple[int, ...] = ALWAYS) -> dict[int | str, dict[str, Any]]:
     """The problem documents a route may answer with, for the OpenAPI document."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     meaning = {
         400: "Malformed", 401: "No valid key", 403: "The key lacks the scope", 404: "No such thing", 409: "Conflict",
         413: "Too large", 422: "Does not fit the contract", 429: "Too much at once", 503: "Try again",
     }  # fmt: skip
-    always = (400, 401, 403, 413, 422, 503)
-    return {
-        status: {"description": meaning[status], "content": content, "model": Problem}
-        for status in sorted({*always, *statuses})
-    }
+    return {status: {"description": meaning[status], "content": content} for status in sorted({*always, *statuses})}

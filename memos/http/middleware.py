@@ -1,14 +1,18 @@
-"""What happens to every request before and after its route, as plain ASGI: an id, and a bound on the body."""
+"""What happens to every request before and after its route, as plain ASGI: an id, a readable address, a bound on the
+body.
+"""
 
 import re
 import uuid
+from urllib.parse import unquote_to_bytes
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from memos.http.problems import respond
+from memos.http.problems import MalformedAddress, respond
 from memos.kit.errors import TooLarge
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,128}$")
@@ -37,8 +41,34 @@ class RequestId:
             await self._app(scope, receive, send_with_id)
 
 
-class _BodyTooLarge(Exception):
-    pass
+class ReadableAddress:
+    """Refuses a path or a query that is not UTF-8 without NUL once unescaped: frameworks would repair it in silence."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            for part, written in (("path", scope.get("raw_path") or b""), ("query", scope["query_string"])):
+                if not _readable(written):
+                    error = MalformedAddress(f"the {part} is not UTF-8, or contains a NUL")
+                    await respond(error, Request(scope))(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
+
+
+def _readable(escaped: bytes) -> bool:
+    try:
+        return "\x00" not in unquote_to_bytes(escaped).decode()
+    except UnicodeDecodeError:
+        return False
+
+
+class BodyTooLarge(HTTPException):
+    """Raised where the body is read: anything but an HTTPException would be taken for a body that cannot be parsed."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(413, f"the body is larger than {most_bytes} bytes")
 
 
 class BodyLimit:
@@ -53,32 +83,18 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdigit() and int(declared) > self._most_bytes:
-            await self._refuse(scope, receive, send)
+        if declared.isdecimal() and int(declared) > self._most_bytes:
+            error = TooLarge(BodyTooLarge(self._most_bytes).detail)
+            await respond(error, Request(scope))(scope, receive, send)
             return
         seen = 0
-        started = False
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._most_bytes:
-                raise _BodyTooLarge
+                raise BodyTooLarge(self._most_bytes)
             return message
 
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, counted, watched)
-        except _BodyTooLarge:
-            if started:
-                raise
-            await self._refuse(scope, receive, send)
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = TooLarge(f"the body is larger than {self._most_bytes} bytes")
-        await respond(error, Request(scope))(scope, receive, send)
+        await self._app(scope, counted, send)

@@ -1,5 +1,6 @@
 """Every error leaves as an RFC 9457 problem document with a stable code and a hint."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -8,7 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from memos.kit.errors import Invalid, MemosError, NotFound
+from memos.http.openapi import methods_of
+from memos.kit.errors import Invalid, MemosError, NotFound, TooLarge
 from memos.kit.unit_of_work import translated
 
 LOG = structlog.get_logger(__name__)
@@ -21,6 +23,14 @@ class MalformedJson(Invalid):
     code = "malformed_json"
     status = 400
     hint = "Send a JSON object with Content-Type: application/json."
+
+
+class MalformedAddress(Invalid):
+    """The address is not readable text."""
+
+    code = "malformed_address"
+    status = 400
+    hint = "Send the path and the query as percent-encoded UTF-8 without NUL."
 
 
 class MethodNotAllowed(Invalid):
@@ -38,8 +48,12 @@ def problem_of(error: MemosError, request: Request | None = None) -> dict[str, A
     return body
 
 
-def respond(error: MemosError, request: Request, **extra: Any) -> Response:
-    headers = {}
+def respond(error: MemosError, request: Request, headers: Mapping[str, str] | None = None, **extra: Any) -> Response:
+    headers = dict(headers or {})
+    # The handler of what nobody expected runs outside of all middleware, so the id is set here too.
+    request_id = getattr(request.state, "request_id", None)
+    if request_id is not None:
+        headers["X-Request-Id"] = request_id
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
     if error.status == 401:
@@ -75,7 +89,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return respond(NotFound(f"there is nothing at {_plain(request.url.path)}"), request)
     if error.status_code == 405:
-        return respond(MethodNotAllowed(f"{request.method} is not taken here"), request)
+        allow = ", ".join(sorted(methods_of(request.app, request.url.path)))
+        error_here = MethodNotAllowed(f"{_plain(request.method)} is not taken here, {allow} is")
+        return respond(error_here, request, {"Allow": allow})
+    if error.status_code == 413:
+        return respond(TooLarge(error.detail), request)
     if error.status_code == 400:
         return respond(MalformedJson(_plain(error.detail)), request)
     mapped = MemosError(_plain(error.detail))

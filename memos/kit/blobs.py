@@ -6,12 +6,21 @@ the hash its reader expects, so a damaged object is an error and never an answer
 import hashlib
 import os
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlparse
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from memos.kit.errors import Unavailable
+
+
+class BlobsUnavailable(Unavailable):
+    """The blob store cannot be used."""
+
+    code = "blob_store_unavailable"
+    hint = "Make the blob store reachable and writable, with free space; then try again as Retry-After says."
 
 
 class BlobMissing(Unavailable):
@@ -51,8 +60,8 @@ class Blobs:
             obstore.put(self._store, key, payload)
             if self._folder is not None:
                 self._sync(self._folder / key)
-        except OSError as error:
-            raise Unavailable(f"the blob store refused a write: {error}", hint="Free disk space.") from error
+        except (OSError, BaseError) as error:
+            _unavailable("a write", error)
         return sha256_hex(payload)
 
     def get(self, key: str, expected_sha256: str) -> bytes:
@@ -60,6 +69,8 @@ class Blobs:
             payload = bytes(obstore.get(self._store, key).bytes())
         except FileNotFoundError as error:
             raise BlobMissing(f"object {key} is not in the blob store") from error
+        except (OSError, BaseError) as error:
+            _unavailable("a read", error)
         if sha256_hex(payload) != expected_sha256:
             raise BlobCorrupt(f"object {key} does not match its recorded hash")
         return payload
@@ -70,6 +81,8 @@ class Blobs:
             obstore.delete(self._store, key)
         except FileNotFoundError:
             return
+        except (OSError, BaseError) as error:
+            _unavailable("a deletion", error)
 
     @staticmethod
     def _sync(path: Path) -> None:
@@ -79,3 +92,8 @@ class Blobs:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+
+
+def _unavailable(what: str, error: Exception) -> NoReturn:
+    """The library's messages go on for pages: their first line says it."""
+    raise BlobsUnavailable(f"the blob store refused {what}: {str(error).partition(chr(10))[0]}") from error

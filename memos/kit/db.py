@@ -17,7 +17,9 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
 
 _ROLE = text("""
     SELECT r.rolsuper OR r.rolbypassrls AS too_powerful,
-           EXISTS (SELECT FROM pg_class c WHERE c.relowner = r.oid AND c.relkind IN ('r', 'p')) AS owns,
+           EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                   WHERE c.relkind IN ('r', 'p') AND n.nspname = 'public'
+                     AND pg_has_role(r.oid, c.relowner, 'MEMBER')) AS owns,
            current_user AS name
     FROM pg_roles r WHERE r.rolname = current_user""")
 _DURABILITY = text("""

@@ -2,12 +2,14 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from sqlalchemy import RowMapping
 
 from memos.kit.errors import Invalid
+from memos.kit.ids import ID_PATTERN, Prefix
 from memos.kit.schema import Answer, Page
 
 A = TypeVar("A", bound=Answer)
@@ -24,25 +26,33 @@ def encode(place: str | int) -> str:
     return base64.urlsafe_b64encode(str(place).encode()).decode().rstrip("=")
 
 
-def decode(cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
-    try:
-        place = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
-        raise BadCursor from error
-    if not place.replace("_", "").isalnum() or not place.isascii():
+def decode(cursor: str | None, prefix: Prefix) -> str | None:
+    """The id that a cursor of a list of such ids stands for."""
+    place = _decode(cursor)
+    if place is not None and not (ID_PATTERN.fullmatch(place) and place.startswith(f"{prefix}_")):
         raise BadCursor
     return place
 
 
 def decode_number(cursor: str | None) -> int | None:
-    place = decode(cursor)
+    place = _decode(cursor)
     if place is None:
         return None
-    if not place.isdigit() or int(place) >= 2**31:
+    if not re.fullmatch(r"0|[1-9][0-9]{0,9}", place) or int(place) >= 2**31:
         raise BadCursor
     return int(place)
+
+
+def _decode(cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    try:
+        place = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, ValueError) as error:
+        raise BadCursor from error
+    if encode(place) != cursor:  # base64 passes over what it does not know
+        raise BadCursor
+    return place
 
 
 def page(rows: Sequence[RowMapping], limit: int, key: str, make: Callable[[RowMapping], A]) -> Page[A]:

@@ -1,11 +1,24 @@
 """The base of every request and answer body. Requests refuse unknown fields, and text that Postgres cannot hold (NUL,
-lone surrogates), anywhere in the body: a 422 that names the field, never a 500 and never a silent repair (P9).
+lone surrogates, numbers without a JSON form), anywhere in the body: a 422 that names the field, never a 500 and never a
+silent repair (P9). Types are strict for the same reason: "5" is no number and 1 is no truth.
 """
 
+import math
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 T = TypeVar("T")
 MAX_JSON_DEPTH = 32
@@ -13,6 +26,23 @@ MAX_JSON_DEPTH = 32
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 UserId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+def _written(value: Any) -> Any:
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]", value):
+        raise ValueError("must be a date and time of RFC 3339, such as 2026-01-31T12:00:00Z")
+    return value
+
+
+def _in_calendar(moment: datetime) -> datetime:
+    """Any time zone may move the moment by a day, and it must still have a year that Python and Postgres both know."""
+    if not 2 <= moment.year <= 9998:
+        raise ValueError("must lie between the years 2 and 9998")
+    return moment.astimezone(UTC)
+
+
+# A moment as callers write it, with its offset from UTC.
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written), AfterValidator(_in_calendar)]
 
 
 def unstorable(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
@@ -24,6 +54,8 @@ def unstorable(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
             yield f"{path or 'text'} contains a NUL character"
         elif any("\ud800" <= character <= "\udfff" for character in value):
             yield f"{path or 'text'} contains a lone surrogate, which is not valid Unicode"
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{path or 'number'} is not a finite number"
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from unstorable(key, f"a key in {path or 'the body'}", depth + 1)
@@ -36,7 +68,7 @@ def unstorable(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
 class Body(BaseModel):
     """A request body."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -104,7 +104,8 @@ def translated(error: BaseException) -> BaseException:
         return DatabaseUnavailable("every database connection of this process is in use")
     if isinstance(error, sqlalchemy.exc.DBAPIError):
         state = getattr(error.orig, "sqlstate", None) or "08000"
-        # 08: connection; 53: out of connections, memory or disk; 57P: shutting down; 55P03 and 57014: time limits
-        if error.connection_invalidated or state[:2] in ("08", "53", "57") or state == "55P03":
+        # 08: connection; 53: out of connections, memory or disk; 57P: shutting down; 55P03 and 57014: time limits;
+        # 40: chosen to give way to another transaction, after which nothing of this one remains
+        if error.connection_invalidated or state[:2] in ("08", "40", "53", "57") or state == "55P03":
             return DatabaseUnavailable(f"the database is not available (SQLSTATE {state})")
     return error

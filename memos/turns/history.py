@@ -36,7 +36,16 @@ async def listing(work: UnitOfWork, conversation_id: str, *, cursor: str | None,
     rows = await store.listing(
         work, conversation_id=conversation_id, inherited=inherited, after=decode_number(cursor), limit=limit + 1
     )
-    return page(rows, limit, "seq", turn_view)
+    held = await _held(work, conversation_id) if inherited else frozenset()
+
+    def shown(row: RowMapping) -> Turn:
+        """A turn of the parent as it stands here: a rollback of either says nothing about the other."""
+        turn = turn_view(row)
+        if row["conversation_id"] != conversation_id and turn.status != "erased":
+            turn.status = "applied" if turn.id in held else "superseded"
+        return turn
+
+    return page(rows, limit, "seq", shown)
 
 
 async def explain(work: UnitOfWork, turn_id: str) -> Explanation:
@@ -95,3 +104,14 @@ async def take_in(
 async def _inherited(work: UnitOfWork, conversation: RowMapping) -> list[str]:
     line = await cubes.line(work, (await cubes.first_version(work, conversation["state_cube_id"]))["id"])
     return [row["turn_id"] for row in line if row["operation"] == "advance"]
+
+
+async def _held(work: UnitOfWork, conversation_id: str) -> frozenset[str]:
+    """The turns of the present line; while it is being rebuilt for another model, also those still to be taken in."""
+    conversation = await conversations.get_row(work, conversation_id)
+    head = await cubes.head(work, conversation_id)
+    line = list(await cubes.line(work, head["id"]))
+    if (head["turn_seq"] or 0) < conversation["replay_to"]:
+        source = await cubes.migrated_from(work, cube_id=head["cube_id"], epoch=conversation["epoch"])
+        line += await cubes.line(work, source)
+    return frozenset(row["turn_id"] for row in line if row["operation"] == "advance")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from memos.kernel.turn import TurnStatus
-from memos.kit.schema import Answer, Body, Text
+from memos.kit.schema import Answer, Body, Moment, Text
 
 
 class Recall(Body):
@@ -63,7 +63,7 @@ class Turn(Answer):
 class ImportedTurn(Body):
     input: Text
     output: str
-    created_at: datetime | None = Field(None, description="When it was said; kept as given.")
+    created_at: Moment | None = Field(None, description="When it was said; kept as given.")
 
 
 class TurnImport(Body):

@@ -61,6 +61,7 @@ class TurnService:
         self._settings = settings
         self._owner = f"api-{secrets.token_hex(8)}"
         self._running: dict[str, TurnRun] = {}
+        self._beginning = 0
         self._heartbeat: asyncio.Task[None] | None = None
 
     @property
@@ -86,12 +87,21 @@ class TurnService:
         self, tenant_id: str, conversation_id: str, wanted: TurnCreate, wanted_claim: Claim
     ) -> TurnRun | StoredAnswer:
         """Accepts a turn and starts answering it, or finds the answer that its key already has."""
-        timings = Timings()
         if len(wanted.input) > self._settings.max_input_chars:
             most = self._settings.max_input_chars
             raise TooLarge(f"the input has {len(wanted.input)} characters; {most} is the most")
-        if len(self._running) >= self._settings.max_concurrent_turns:
+        if len(self._running) + self._beginning >= self._settings.max_concurrent_turns:
             raise TooMany("this process is answering as many turns as it may")
+        self._beginning += 1
+        try:
+            return await self._begin(tenant_id, conversation_id, wanted, wanted_claim)
+        finally:
+            self._beginning -= 1
+
+    async def _begin(
+        self, tenant_id: str, conversation_id: str, wanted: TurnCreate, wanted_claim: Claim
+    ) -> TurnRun | StoredAnswer:
+        timings = Timings()
         model = await self._generator.identity()
         turn_id, token = new_id("turn"), secrets.token_hex(16)
         async with self._database.unit_of_work(tenant_id) as work:
@@ -148,11 +158,11 @@ class TurnService:
             run.cancel.set()
         return run is not None
 
-    async def settled(self, turn_id: str) -> None:
-        """Returns when a turn of this process has ended, however it ended."""
+    async def settled(self, turn_id: str, timeout_s: float) -> None:
+        """Returns when a turn of this process has ended, however it ended, or after the timeout."""
         run = self._running.get(turn_id)
         if run is not None and run.task is not None:
-            await asyncio.wait({run.task})
+            await asyncio.wait({run.task}, timeout=timeout_s)
 
     async def _take(self, run: TurnRun) -> None:
         try:
@@ -292,8 +302,8 @@ class TurnService:
             ours = await store.extend_leases(
                 work, ids=turn_ids, lease_owner=self._owner, lease_s=self._settings.lease_s
             )
-        for turn_id, cancel_requested in ours.items():
-            if cancel_requested:
+        for turn_id in turn_ids:
+            if ours.get(turn_id, True):  # asked to stop, or no longer ours: nobody will take the answer
                 self.cancel(turn_id)
 
 

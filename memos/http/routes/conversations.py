@@ -59,7 +59,7 @@ async def listing(
 ) -> Page[Conversation]:
     """Newest first."""
     async with runtime.database.unit_of_work(caller.tenant_id) as work:
-        rows = await store.listing(work, user_id=user_id, before=decode(cursor), limit=limit + 1)
+        rows = await store.listing(work, user_id=user_id, before=decode(cursor, "conv"), limit=limit + 1)
     return page(rows, limit, "id", service.view)
 
 

@@ -34,7 +34,7 @@ async def listing(
             kind=kind,
             user_id=user_id,
             conversation_id=conversation_id,
-            before=decode(cursor),
+            before=decode(cursor, "cube"),
             limit=limit + 1,
         )
     return page(rows, limit, "id", lambda row: Cube(**row))
@@ -66,7 +66,10 @@ async def version(runtime: RuntimeDep, caller: Reader, cube_id: CubeId, number: 
 @router.get(
     "/{cube_id}/versions/{number}/payload",
     response_class=Response,
-    responses={200: {"content": {SAFETENSORS: {"schema": {"type": "string", "format": "binary"}}}}, **problems(404)},
+    responses={
+        200: {"content": {SAFETENSORS: {"schema": {"type": "string", "format": "binary"}}}},
+        **problems(404, 409),
+    },
 )
 async def payload(runtime: RuntimeDep, caller: Reader, cube_id: CubeId, number: Number) -> Response:
     """The bytes of a version, checked against its hash: safetensors for a state."""

@@ -3,16 +3,18 @@
 import asyncio
 import time
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import ConfigDict, Field
 
 import memos
-from memos.http.deps import Reader, RuntimeDep, problems
+from memos.http.deps import WITHOUT_KEY, Reader, RuntimeDep, problems
 from memos.kit.doors import tenant_ids
 from memos.kit.errors import MemosError
+from memos.kit.schema import Answer
 from memos.outbox import store as outbox
 from memos.runtime import Runtime
 
@@ -20,13 +22,46 @@ router = APIRouter(tags=["health"])
 CHECK_TIMEOUT_S = 3.0
 
 
-@router.get("/healthz")
-async def healthz() -> dict[str, str]:
+class Health(Answer):
+    status: Literal["ok"]
+    version: str
+
+
+class Check(Answer):
+    model_config = ConfigDict(extra="allow")
+
+    ok: bool
+
+
+class Readiness(Answer):
+    status: Literal["ready", "not_ready"]
+    version: str
+    checks: dict[str, Check] = Field(description="What a turn needs; one that is not ok says why.")
+
+
+class JobCounts(Answer):
+    queued: int
+    running: int
+    failed: int
+    oldest_age_s: float = Field(description="Age of the oldest job that is queued or running.")
+
+
+class Stats(Answer):
+    jobs: JobCounts
+    turns_in_flight: int = Field(description="Turns that this process is answering.")
+
+
+@router.get("/healthz", responses=problems(always=WITHOUT_KEY))
+async def healthz() -> Health:
     """The process lives."""
-    return {"status": "ok", "version": memos.__version__}
+    return Health(status="ok", version=memos.__version__)
 
 
-@router.get("/readyz", responses={503: {"description": "A turn cannot be taken now."}})
+@router.get(
+    "/readyz",
+    response_model=Readiness,
+    responses={503: {"description": "A turn cannot be taken now.", "model": Readiness}, **problems(always=WITHOUT_KEY)},
+)
 async def readyz(request: Request, runtime: RuntimeDep) -> Response:
     """A turn can be taken: the database answers, the generator answers, the relay runs."""
     database, generator = await asyncio.gather(_check(tenant_ids(runtime.database)), _check(_generator(runtime)))
@@ -49,11 +84,11 @@ async def metrics(runtime: RuntimeDep) -> Response:
 
 
 @router.get("/v1/stats", responses=problems())
-async def stats(runtime: RuntimeDep, caller: Reader) -> dict[str, Any]:
+async def stats(runtime: RuntimeDep, caller: Reader) -> Stats:
     """The queue, and what this process is doing."""
     async with runtime.database.unit_of_work(caller.tenant_id) as work:
-        jobs = dict(await outbox.counts(work))
-    return {"jobs": jobs, "turns_in_flight": runtime.turns.running}
+        jobs = JobCounts(**await outbox.counts(work))
+    return Stats(jobs=jobs, turns_in_flight=runtime.turns.running)
 
 
 async def _generator(runtime: Runtime) -> dict[str, Any]:

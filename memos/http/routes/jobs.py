@@ -19,7 +19,7 @@ async def listing(
 ) -> Page[Job]:
     """Background work, newest first."""
     async with runtime.database.unit_of_work(caller.tenant_id) as work:
-        rows = await store.listing(work, status=status, before=decode(cursor), limit=limit + 1)
+        rows = await store.listing(work, status=status, before=decode(cursor, "job"), limit=limit + 1)
     return page(rows, limit, "id", lambda row: Job(**row))
 
 

@@ -21,7 +21,7 @@ async def create(runtime: RuntimeDep, caller: Admin, body: KeyCreate) -> NewKey:
 @router.get("/v1/keys", responses=problems())
 async def listing(runtime: RuntimeDep, caller: Admin, limit: Limit = 50, cursor: Cursor = None) -> Page[Key]:
     async with runtime.database.unit_of_work(caller.tenant_id) as work:
-        rows = await store.listing(work, before=decode(cursor), limit=limit + 1)
+        rows = await store.listing(work, before=decode(cursor, "key"), limit=limit + 1)
     return page(rows, limit, "id", lambda row: Key(**row))
 
 

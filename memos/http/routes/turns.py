@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -23,7 +24,7 @@ from memos.http.deps import (
 from memos.http.problems import problem_of
 from memos.http.stored import stored_response
 from memos.idempotency.service import StoredAnswer, once
-from memos.kit.errors import MemosError
+from memos.kit.errors import MemosError, Unavailable
 from memos.kit.schema import Page
 from memos.kit.wakeups import OUTBOX
 from memos.turns import history, store
@@ -34,6 +35,15 @@ from memos.turns.schemas import Explanation, Imported, Turn, TurnCreate, TurnImp
 router = APIRouter(tags=["turns"])
 KEEPALIVE_S = 15.0
 CANCEL_WAIT_S = 5.0
+
+
+class StillStopping(Unavailable):
+    """The turn was asked to stop and has not stopped yet."""
+
+    code = "still_stopping"
+    hint = "Ask again as Retry-After says: it stops when its process answers, or when its lease runs out."
+
+
 EVENT_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 
 
@@ -167,13 +177,13 @@ async def cancel(runtime: RuntimeDep, caller: App, turn_id: TurnId) -> Turn:
         row = await history.get_row(work, turn_id)
         if not await store.request_cancel(work, turn_id):
             raise TurnEnded(f"turn {turn_id} is {row['status']}")
-    here = runtime.turns.cancel(turn_id)
-    async with asyncio.timeout(CANCEL_WAIT_S):
-        while True:
-            if here:
-                await runtime.turns.settled(turn_id)
-            async with runtime.database.unit_of_work(caller.tenant_id) as work:
-                turn = await history.get(work, turn_id)
-            if turn.status != "accepted":
-                return turn
-            await asyncio.sleep(0.1)
+    runtime.turns.cancel(turn_id)
+    deadline = time.monotonic() + CANCEL_WAIT_S
+    while time.monotonic() < deadline:
+        await runtime.turns.settled(turn_id, deadline - time.monotonic())
+        async with runtime.database.unit_of_work(caller.tenant_id) as work:
+            turn = await history.get(work, turn_id)
+        if turn.status != "accepted":
+            return turn
+        await asyncio.sleep(0.1)
+    raise StillStopping

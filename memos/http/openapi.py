@@ -1,0 +1,33 @@
+"""The OpenAPI document, made true: what FastAPI cannot know of the problem documents is added here."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+
+from memos.kit.schema import Problem
+
+SCHEMAS = "#/components/schemas/"
+
+
+def methods_of(app: FastAPI, path: str) -> set[str]:
+    """The methods that a path takes, for `Allow`."""
+    documented = app.openapi()["paths"].items()
+    found = [set(operations) for template, operations in documented if _matches(template, path)]
+    return {method.upper() for methods in found for method in methods} or {"GET", "HEAD"}
+
+
+def _matches(template: str, path: str) -> bool:
+    return re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template)), path) is not None
+
+
+def install(app: FastAPI) -> None:
+    generate: Callable[[], dict[str, Any]] = app.openapi
+
+    def document() -> dict[str, Any]:
+        made = generate()  # the same object every time: made once
+        made["components"]["schemas"].setdefault("Problem", Problem.model_json_schema(ref_template=SCHEMAS + "{model}"))
+        return made
+
+    app.openapi = document  # type: ignore[method-assign]
