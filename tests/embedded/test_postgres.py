@@ -41,8 +41,8 @@ def run(url: str, *statements: str) -> list[tuple[object, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-def write_and_read(server: EmbeddedPostgres) -> None:
-    run(server.admin_url, "CREATE TABLE IF NOT EXISTS kept (n int)", "INSERT INTO kept VALUES (1)")
+def write(server: EmbeddedPostgres) -> None:
+    run(server.admin_url, "INSERT INTO kept VALUES (1)")
 
 
 def kept(server: EmbeddedPostgres) -> int:
@@ -120,8 +120,8 @@ def test_the_environment_of_the_parent_changes_nothing(data: Path, monkeypatch: 
         server.stop()
 
 
-def test_a_setting_that_loses_commits_is_refused(data: Path) -> None:
-    server = EmbeddedPostgres(data / "postgres")
+def test_a_setting_that_loses_commits_is_refused(copy: Path) -> None:
+    server = EmbeddedPostgres(copy / "postgres")
     server.start()
     run(server.admin_url, "ALTER DATABASE memos SET synchronous_commit = off", "ALTER SYSTEM SET fsync = off")
     server.stop()
@@ -148,13 +148,14 @@ def test_data_is_kept_when_it_is_stopped_and_when_the_postmaster_is_killed(data:
     server = EmbeddedPostgres(data / "postgres")
     server.start()
     try:
-        write_and_read(server)
+        run(server.admin_url, "DROP TABLE IF EXISTS kept", "CREATE TABLE kept (n int)")
+        write(server)
         server.stop()
         assert not server.alive()
         server.start()
         assert kept(server) == 1
         idle = psycopg.connect(server.admin_url.replace("+psycopg", ""))
-        write_and_read(server)
+        write(server)
         old = processes_in(server.cluster, "postgres")
         os.kill(postmaster(server), signal.SIGKILL)
         eventually(lambda: not server.alive(), "the death is noticed")
@@ -190,7 +191,7 @@ def test_a_stopped_backend_of_a_killed_postmaster_does_not_block_the_next(
 def test_a_killed_parent_takes_postgres_along_and_the_next_start_heals(data: Path) -> None:
     with Parent("run_postgres", data / "postgres") as first:
         facts = first.facts()
-        run(facts["url"], "CREATE TABLE kept (n int)", "INSERT INTO kept VALUES (1)")
+        run(facts["url"], "DROP TABLE IF EXISTS kept", "CREATE TABLE kept (n int)", "INSERT INTO kept VALUES (1)")
         old = processes_in(Path(facts["cluster"]), "postgres")
         assert len(old) > 3
         first.kill()
@@ -259,14 +260,11 @@ def test_erasing_leaves_nothing_anywhere(empty: Path) -> None:
 
 @as_root
 def test_a_removed_data_directory_leaves_a_home_that_can_be_found(data: Path) -> None:
-    server = EmbeddedPostgres(data / "one" / "postgres")
-    server.start()
-    server.stop()
-    home = (data / "one" / "postgres").resolve()
+    home = (data / "postgres").resolve()
     assert home not in abandoned_homes()
-    (data / "one").rename(data / "two")
+    (data / "postgres").rename(data / "renamed")
     assert home in abandoned_homes()
-    (data / "two").rename(data / "one")
+    (data / "renamed").rename(data / "postgres")
 
 
 # -- what it refuses -------------------------------------------------------------------------------------------------
@@ -290,21 +288,23 @@ def test_a_cluster_of_another_major_version_is_refused(data: Path) -> None:
     server = EmbeddedPostgres(data / "postgres")
     server.start()
     server.stop()
+    version = (server.cluster / "PG_VERSION").read_text()
     (server.cluster / "PG_VERSION").write_text("17\n")
     with pytest.raises(StartupError, match="made by Postgres 17"):
         server.start()
     server.stop()
+    (server.cluster / "PG_VERSION").write_text(version)
 
 
-def test_a_lost_cluster_is_refused_and_never_replaced_by_an_empty_one(data: Path) -> None:
-    server = EmbeddedPostgres(data / "postgres")
+def test_a_lost_cluster_is_refused_and_never_replaced_by_an_empty_one(copy: Path) -> None:
+    server = EmbeddedPostgres(copy / "postgres")
     server.start()
     server.stop()
     shutil.rmtree(server.cluster)
     with pytest.raises(StartupError, match="is gone"):
         server.start()
     server.stop()
-    shutil.rmtree((data / "postgres").resolve())
+    shutil.rmtree((copy / "postgres").resolve())
     with pytest.raises(StartupError, match="gone"):
         server.start()
     server.stop()
@@ -332,21 +332,21 @@ def test_as_root_it_runs_as_a_user_of_its_own_outside_the_data_directory(running
 
 
 @as_root
-def test_a_copied_data_directory_does_not_share_its_original_s_database(data: Path) -> None:
-    server = EmbeddedPostgres(data / "one" / "postgres")
+def test_a_copied_data_directory_does_not_share_its_original_s_database(empty: Path) -> None:
+    server = EmbeddedPostgres(empty / "one" / "postgres")
     server.start()
     server.stop()
-    shutil.copytree(data / "one", data / "two", symlinks=True)
-    copy = EmbeddedPostgres(data / "two" / "postgres")
+    shutil.copytree(empty / "one", empty / "two", symlinks=True)
+    copy = EmbeddedPostgres(empty / "two" / "postgres")
     with pytest.raises(StartupError, match="is a copy of"):
         copy.start()
     copy.stop()
-    shutil.rmtree(data / "one")
-    moved = EmbeddedPostgres(data / "two" / "postgres")
+    shutil.rmtree(empty / "one")
+    moved = EmbeddedPostgres(empty / "two" / "postgres")
     moved.start()
     moved.stop()
-    (data / "alias").symlink_to(data / "two")
-    by_another_name = EmbeddedPostgres(data / "alias" / "postgres")
+    (empty / "alias").symlink_to(empty / "two")
+    by_another_name = EmbeddedPostgres(empty / "alias" / "postgres")
     by_another_name.start()
     by_another_name.stop()
 
