@@ -1,8 +1,10 @@
 """A small real HTTP server that answers as a test tells it to, and remembers what it was asked."""
 
+import contextlib
 import json
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,12 +31,15 @@ class Received:
 
 @dataclass
 class Answer:
-    """`hang_up`: close the connection after the body so far, or, with status 0, without a word."""
+    """`hang_up`: close the connection after the body so far, or, with status 0, without a word. `delay_s`: wait before
+    the answer; `hold_s`: wait, at most, for the client to leave after the body so far."""
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     hang_up: bool = False
+    delay_s: float = 0.0
+    hold_s: float = 0.0
 
 
 def ok(value: Any, status: int = 200) -> Answer:
@@ -100,18 +105,23 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         answer = self.server.stub.take(Received(self.command, parts.path, parse_qs(parts.query), headers, body))
+        time.sleep(answer.delay_s)
         if answer.status:
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             # A connection that is cut short promises more than it sends.
-            self.send_header("Content-Length", str(len(answer.body) + (1000 if answer.hang_up else 0)))
+            self.send_header("Content-Length", str(len(answer.body) + (1000 if answer.hang_up or answer.hold_s else 0)))
             self.end_headers()
             self.wfile.write(answer.body)
             self.wfile.flush()
-        if answer.hang_up:
+        if answer.hold_s:
+            self.connection.settimeout(answer.hold_s)
+            self.connection.recv(1)
+        if answer.hang_up or answer.hold_s:
             self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # the client may have left first
+                self.connection.shutdown(socket.SHUT_RDWR)
 
     do_GET = do_POST = do_DELETE = _answer
 
