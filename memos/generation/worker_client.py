@@ -7,6 +7,7 @@ resets, is silent for too long, or is full is `ModelUnavailable`, and the answer
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from typing import Any
 
 import httpx2
 import stamina
+import structlog
 from pydantic import ValidationError
 
 from memos.generation.port import (
@@ -37,15 +39,18 @@ from memos.generation.wire import (
 )
 from memos.kit.unit_of_work import assert_no_open_transaction
 
+LOG = structlog.get_logger(__name__)
 CONNECT_TIMEOUT_S = 2.0
 CALL_TIMEOUT_S = 30.0
+HEALTH_TIMEOUT_S = 3.0
+IDENTITY_MAX_AGE_S = 5.0
 # Shorter than the worker keeps an idle connection, so that a request never meets one that is just being closed.
 KEEP_ALIVE_S = 20.0
 MAX_CONNECTIONS = 512
 MAX_KEPT_CONNECTIONS = 64
 END_TIMEOUT_S = 0.5
 ATTEMPTS = 3
-EMBED_BATCH = 64
+EMBED_BATCH = 32
 JSON_HEADERS = {"content-type": "application/json"}
 
 
@@ -53,11 +58,22 @@ class ModelWorkerClient:
     """One per process; it holds a connection pool. `turn_timeout_s` bounds the waiting for one whole generation,
     `call_timeout_s` any other call with its retries."""
 
-    def __init__(self, url: str, *, turn_timeout_s: float = 120.0, call_timeout_s: float = CALL_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        turn_timeout_s: float = 120.0,
+        call_timeout_s: float = CALL_TIMEOUT_S,
+        identity_max_age_s: float = IDENTITY_MAX_AGE_S,
+    ) -> None:
         self._url = url.rstrip("/")
         self._turn_timeout_s = turn_timeout_s
         self._call_timeout_s = call_timeout_s
+        self._identity_max_age_s = identity_max_age_s
+        self._clock = time.monotonic
         self._identity: ModelIdentity | None = None
+        self._asked_at = 0.0
+        self._asking = False
         # Our deadlines are set per call; of httpx2's own only connecting and waiting for a place in the pool are used.
         self._http = httpx2.AsyncClient(
             base_url=self._url,
@@ -74,13 +90,24 @@ class ModelWorkerClient:
         )
 
     async def identity(self) -> ModelIdentity:
-        """Asked once, and again after any answer came from a model of another fingerprint."""
+        """Kept for `identity_max_age_s`, and until an answer comes from a model of another fingerprint. While the
+        worker is away the last known identity serves: it names what is stored, and computing fails by itself."""
         known = self._identity
-        if known is None:
+        if known is not None and (self._asking or self._clock() - self._asked_at < self._identity_max_age_s):
+            return known
+        self._asking = True
+        try:
             body = HealthAnswer.model_validate(await self.health())
-            known = ModelIdentity(body.fingerprint, body.start_sha256, body.start_bytes, body.identity)
-            self._identity = known
-        return known
+        except ModelUnavailable as error:
+            if known is None:
+                raise
+            LOG.info("generation.identity_not_refreshed", reason=error.message)
+            return known
+        finally:
+            self._asking = False
+            self._asked_at = self._clock()
+        self._identity = ModelIdentity(body.fingerprint, body.start_sha256, body.start_bytes, body.identity)
+        return self._identity
 
     def generate(self, request: GenerateRequest) -> AsyncGenerator[Token | Finished, None]:
         assert_no_open_transaction()
@@ -135,18 +162,20 @@ class ModelWorkerClient:
         return vectors
 
     async def health(self) -> dict[str, Any]:
-        response = await self._call("GET", "/health")
+        response = await self._call("GET", "/health", timeout_s=HEALTH_TIMEOUT_S)
         with self._translated():
             return HealthAnswer.model_validate_json(response.content).model_dump()
 
     async def aclose(self) -> None:
         await self._http.aclose()
 
-    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx2.Response:
+    async def _call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout_s: float | None = None
+    ) -> httpx2.Response:
         """One repeatable call; the whole of it, retries included, within the timeout."""
         content = None if body is None else _encoded(body)
         with self._translated():
-            async with asyncio.timeout(self._call_timeout_s):
+            async with asyncio.timeout(min(timeout_s or self._call_timeout_s, self._call_timeout_s)):
                 response = await self._retry(
                     httpx2.TransportError, self._http.request, method, path, content=content, headers=JSON_HEADERS
                 )

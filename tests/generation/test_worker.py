@@ -151,13 +151,23 @@ async def test_a_client_notices_that_another_model_answers(start_worker):
         ref = await told(client, "one")
         old.stop()
         start_worker(engine="echo-2", port=old.port)
-        assert await client.identity() == before  # asked once
+        assert await client.identity() == before  # asked a moment ago
         with pytest.raises(ModelMismatch) as caught:
             await answer(client, ref, "hi")
         assert "model" in caught.value.details["fields"]
         after = await client.identity()
         assert after.fingerprint == EchoEngine(revision=2).fingerprint
         assert caught.value.details["model_fingerprint"] == after.fingerprint
+
+
+async def test_an_identity_is_asked_again_after_its_time_and_outlives_the_worker(start_worker):
+    old = start_worker()
+    async with connected(old.url, identity_max_age_s=0.0) as client:
+        before = await client.identity()
+        old.stop()
+        assert await client.identity() == before
+        start_worker(engine="echo-2", port=old.port)
+        assert (await client.identity()).fingerprint == EchoEngine(revision=2).fingerprint
 
 
 async def test_refusals_are_problem_documents(worker):
