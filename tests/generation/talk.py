@@ -41,7 +41,7 @@ def turns_in(answered: str) -> list[str]:
     return [item.split(":")[1] for item in found[1].split() if ":" in item]
 
 
-async def eventually(check: Callable[[], Awaitable[bool]], within_s: float = 5.0) -> None:
+async def eventually(check: Callable[[], Awaitable[bool]], within_s: float = 15.0) -> None:
     deadline = asyncio.get_running_loop().time() + within_s
     while not await check():
         assert asyncio.get_running_loop().time() < deadline, "did not happen in time"

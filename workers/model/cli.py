@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
-from memos.kit.errors import MemosError
+from memos.kit.config import Settings
+from memos.kit.errors import MemosError, StartupError
+from memos.kit.logs import configure_logs
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -34,6 +37,7 @@ def serve(
     from workers.model.server import Options, run
 
     try:
+        configure_logs(_settings())
         run(
             Options(
                 engine=engine,
@@ -52,3 +56,12 @@ def serve(
     except MemosError as error:
         typer.echo(f"{error.message}\n{error.hint}", err=True)
         raise typer.Exit(1) from error
+
+
+def _settings() -> Settings:
+    """Only how to log is taken from it: everything else that a worker needs is an option."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise StartupError(f"the configuration is wrong: {wrong}") from error
