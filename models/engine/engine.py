@@ -3,11 +3,11 @@
 Notable choices
 * An engine holds weights and tables, nothing of a conversation; several threads may call it at once on any states.
 * One thread of arithmetic and a batch of one: `advance` gives the same bits whenever and wherever in a queue it runs.
-* Of a message longer than one piece (`models.engine.segments`), the earlier pieces are written to memory and the last is
-  the prompt. Messages beyond 12 pieces keep their first 4 and last 8, answers their first tokens: the bounds are fixed,
-  so no input makes a turn slow, and no text raises.
-* Recalled texts are written to a fresh memory that the decoder reads beside the conversation's. They are older knowledge
-  to the model: what the conversation itself says wins.
+* Of a message longer than one piece (`models.engine.segments`), the earlier pieces are written to memory and the last
+  is the prompt. Messages beyond 12 pieces keep their first 4 and last 8, answers their first tokens: the bounds are
+  fixed, so no input makes a turn slow, and no text raises.
+* Recalled texts are written to a fresh memory that the decoder reads beside the conversation's. To the model they are
+  older knowledge: what the conversation itself says wins.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -118,8 +118,8 @@ class RxtEngine:
     ) -> Generator[str, None, Finish]:
         """Yields the answer in pieces of text; returns how it ended. `state` is not changed.
 
-        `recalled`: texts found by recall, the most relevant first; the first 16 are read, one piece each. `cancelled` is
-        asked before every token. Answers end after the model's own maximum even if `max_tokens` is higher.
+        `recalled`: texts found by recall, the most relevant first; the first 16 are read, one piece each. `cancelled`
+        is asked before every token. Answers end after the model's own maximum even if `max_tokens` is higher.
         """
         prompt = self._prepare(state, text, recalled)
         allowed = self._allowed(prompt.lexicon)
@@ -154,8 +154,8 @@ class RxtEngine:
     def advance(self, state: State, text: str, output: str) -> State:
         """The state after the turn (`text`, `output`); `state` is not changed. Bit for bit reproducible.
 
-        An empty output (a redacted or imported turn) is legal. Of `output` the first tokens are read, as many as the model
-        ever answers.
+        An empty output (a redacted or imported turn) is legal. Of `output` the first tokens are read, as many as the
+        model ever answers.
         """
         lexicon, said = self._read(state.lexicon, text)
         lexicon, answer = self._read(lexicon, output)

@@ -60,7 +60,8 @@ def _verified(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         raise CheckpointCorrupt(f"{folder}: not a checkpoint ({error})") from error
     for name, body in files.items():
         if sha256_of(body) != recorded[name]:
-            raise CheckpointCorrupt(f"{folder / name}: SHA-256 is {sha256_of(body)}, the manifest says {recorded[name]}")
+            found = sha256_of(body)
+            raise CheckpointCorrupt(f"{folder / name}: SHA-256 is {found}, the manifest says {recorded[name]}")
     return manifest, files
 
 

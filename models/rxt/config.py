@@ -20,7 +20,7 @@ class RxtConfig:
     layers: int = 2  # L
     heads: int = 4  # H of self-attention
     memory_heads: int = 2  # H of memory attention and memory cross-attention: wide heads bind, narrow ones do not
-    slots: int = 32  # S
+    slots: int = 64  # S
     ffn: int = 256  # F
     attention: str = "mha"
     gate: str = "query_new"
@@ -42,7 +42,7 @@ class RxtConfig:
 
 PRESETS: dict[str, dict[str, Any]] = {
     # The released checkpoint.
-    "shipped": {"name": "rxt-rows-128", "slots": 32},
+    "shipped": {"name": "rxt-rows-128", "slots": 64},
     # For tests: every mechanism, no knowledge.
     "tiny": {"name": "rxt-tiny", "rows": 64, "width": 16, "heads": 2, "slots": 4, "ffn": 32},
 }

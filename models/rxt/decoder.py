@@ -2,8 +2,8 @@
 
 Notable choices
 * Layer: `x += SelfAttn(N1 x)`; `x += MemCross(N2 x, Nm M_l)`; `x += FFN(N3 x)`, all pre-norm.
-* Memory keys and values are projected once per turn (`project_memory`); slots have no order, so neither the queries nor
-  the keys of the cross-attention are rotated in the released model: with wide near-identity heads, matching is by content.
+* Memory keys and values are projected once per turn (`project_memory`); slots have no order, so neither queries nor
+  keys of the cross-attention are rotated: with wide near-identity heads, matching is by content.
 * Two memories may be read side by side: the conversation's, and one of recalled texts, whose slots carry a learned tag.
 * A decoding step carries a cache of keys, values and of the last inputs of the neighbour window.
 """
@@ -79,14 +79,15 @@ class Decoder(nn.Module):
     def __init__(self, config: RxtConfig) -> None:
         super().__init__()
         self.window = NeighbourWindow(config.width, config.window_before, 0)
-        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
+        self.stack = tuple(DecoderLayer(config) for _ in range(config.layers))
+        self.layers = nn.ModuleList(self.stack)  # registers the parameters; the tuple keeps the type
         self.norm = RMSNorm(config.width)
 
     def project_memory(self, memory: Memory, recalled: Memory | None = None) -> tuple[KeysValues, ...]:
         """Keys and values of every layer's slots; do this once per turn."""
         return tuple(
             layer.project_memory(memory[:, index], None if recalled is None else recalled[:, index])
-            for index, layer in enumerate(self.layers)
+            for index, layer in enumerate(self.stack)
         )
 
     def start(self, batch: int, width: int) -> DecoderCache:
@@ -101,7 +102,7 @@ class Decoder(nn.Module):
         seen = torch.cat((cache.recent, embedded), dim=1)
         x = self.window(seen)[:, cache.recent.shape[1] :]
         layers = []
-        for index, layer in enumerate(self.layers):
+        for index, layer in enumerate(self.stack):
             past = cache.layers[index] if cache.layers else None
             x, kept = layer(x, memory[index], past, cache.length)
             layers.append(kept)

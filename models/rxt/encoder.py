@@ -29,7 +29,8 @@ class EncoderLayer(nn.Module):
         normed = self.norm_attention(x)
         keys, values = self.attention.project(normed, table)
         x = x + self.attention(normed, keys, values, mask[:, None, None, :], table)
-        return x + self.ffn(self.norm_ffn(x))
+        out: Activations = x + self.ffn(self.norm_ffn(x))
+        return out
 
 
 class Encoder(nn.Module):

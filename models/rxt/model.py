@@ -34,7 +34,8 @@ class Rxt(nn.Module):
         self.word_table = nn.Parameter(torch.randn(config.words, config.width) * deviation)
         self.register_buffer("row_table", torch.randn(config.rows, config.width) * deviation)
         self.encoder = Encoder(config)
-        self.memory_attention = nn.ModuleList(MemoryAttention(config) for _ in range(config.layers))
+        self.writers = tuple(MemoryAttention(config) for _ in range(config.layers))
+        self.memory_attention = nn.ModuleList(self.writers)  # registers the parameters; the tuple keeps the type
         self.decoder = Decoder(config)
         # Equal slots would never separate, so the start is random; it is fixed, so it belongs to the checkpoint.
         self.register_buffer("start", torch.randn(config.layers, config.slots, config.width) * 0.25)
@@ -60,7 +61,7 @@ class Rxt(nn.Module):
     def write(self, memory: Memory, encoded: EncodedLayers, mask: TokenMask) -> tuple[Memory, Gate]:
         """One memory update; the gate comes back as [B, L, S, D]."""
         layers, gates = [], []
-        for index, attention in enumerate(self.memory_attention):
+        for index, attention in enumerate(self.writers):
             keys, values = attention.project(encoded[:, index])
             new, gate = attention(memory[:, index], keys, values, mask)
             layers.append(new)

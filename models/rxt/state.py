@@ -25,7 +25,7 @@ def health_of(parent: Tensor, memory: Tensor, start: Tensor) -> dict[str, float]
     """What a write did, from memories [L, S, D].
 
     slot_diversity     1 - mean cosine of two slots of a layer: 0 when all slots are equal, near 1 when unrelated
-    gate_mean          mean over slots of |new - old| / (|new| + |old|): how far the gates opened, 0 when all stayed shut
+    gate_mean          mean over slots of |new - old| / (|new| + |old|): how far the gates opened, 0 when shut
     drift              |new - old| / |old|, over the whole memory
     distance_to_start  |new - start| / |start|
     """

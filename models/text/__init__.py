@@ -1,4 +1,4 @@
-"""Text on its way to tokens and back: words, the table of known words, the lexicon of the others, spelling of answers."""
+"""Text on its way to tokens and back: words, the table of known words, the lexicon of the others, spelling."""
 
 from models.text.lexicon import Lexicon
 from models.text.tokenizer import Tokenizer

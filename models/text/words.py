@@ -22,8 +22,8 @@ _PATTERN = re.compile(
 _ENDS = frozenset(".!?")
 _CONTROLS = dict.fromkeys([*range(32), 127], " ")  # a state packs words between zero bytes
 _SAME = {
-    "an": "a", "favorite": "favourite", "fav": "favourite", "color": "colour", "im": "i'm", "ive": "i've", "dont": "don't",
-    "didnt": "didn't", "cant": "can't", "isnt": "isn't", "neighbor": "neighbour", "mom": "mum", "pls": "please",
+    "an": "a", "favorite": "favourite", "fav": "favourite", "color": "colour", "im": "i'm", "ive": "i've",
+    "dont": "don't", "didnt": "didn't", "cant": "can't", "isnt": "isn't", "neighbor": "neighbour", "mom": "mum", "pls": "please",
     "u": "you", "ur": "your", "thx": "thanks", "hiya": "hi",
 }  # fmt: skip
 _GLUED = {"whats": "what", "whos": "who", "wheres": "where", "hows": "how", "whens": "when", "thats": "that"}

@@ -1,8 +1,8 @@
 """Batches: dialogues as padded tensors, and the loss over them.
 
 Notable choices
-* All turns of all dialogues are encoded in one batch; only the memory attention runs turn by turn; all probes are decoded
-  in one batch from the final states. Gradients cross every turn.
+* All turns of all dialogues are encoded together, in a few groups of similar length; only the memory attention runs
+  turn by turn; all probes are decoded together from the final states. Gradients cross every turn.
 * A batch uses a few hundred of the rows; they are all alike, and the output need not score the others.
 * In some batches the first turns are written to a memory of their own, beside which the conversation's is read: this is
   how recalled texts are read later. The targets stay the same, so the conversation's own memory wins a conflict.
@@ -94,37 +94,63 @@ def draw_batch(language: Language, rng: random.Random, plan: Plan, dialogues: in
     )
 
 
+def _by_length(tokens: Tensor, parts: int) -> list[tuple[Tensor, int]]:
+    """Row indices in groups of similar length, each with its longest length: padding is most of the work otherwise."""
+    lengths = (tokens != PAD).sum(1)
+    order = torch.argsort(lengths)
+    return [(group, int(lengths[group].max())) for group in order.chunk(parts) if len(group)]
+
+
+def project_turns(model: Rxt, batch: Batch, table: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Per layer, keys and values [B * T, H, N, K] of every encoded turn."""
+    longest = batch.history.shape[1]
+    groups = _by_length(batch.history, 4)
+    back = torch.argsort(torch.cat([group for group, _ in groups]))
+    kept: list[list[tuple[Tensor, Tensor]]] = [[] for _ in model.writers]
+    for group, length in groups:
+        tokens = batch.history[group, :length]
+        encoded = model.encode(tokens, tokens != PAD, table)
+        for index, writer in enumerate(model.writers):
+            keys, values = writer.project(encoded[:, index])
+            room = (0, 0, 0, longest - length)
+            kept[index].append((F.pad(keys, room), F.pad(values, room)))
+    return [(torch.cat([k for k, _ in layer])[back], torch.cat([v for _, v in layer])[back]) for layer in kept]
+
+
 def write_turns(model: Rxt, batch: Batch, table: Tensor) -> tuple[Memory, Memory | None]:
     """Final memory of every dialogue, and the memory of recalled turns where the batch has one."""
-    mask = batch.history != PAD
-    encoded = model.encode(batch.history, mask, table)
     turns, count = batch.turns, len(batch.history) // batch.turns
-    mask = mask.view(count, turns, -1)
+    mask = (batch.history != PAD).view(count, turns, -1)
     projected = [
-        tuple(x.view(count, turns, *x.shape[1:]) for x in attention.project(encoded[:, index]))
-        for index, attention in enumerate(model.memory_attention)
+        (keys.view(count, turns, *keys.shape[1:]), values.view(count, turns, *values.shape[1:]))
+        for keys, values in project_turns(model, batch, table)
     ]
-    layers: list[Tensor] = [x for x in model.start_memory(count).unbind(1)]
+    layers = list(model.start_memory(count).unbind(1))
     recalled: Memory | None = None
     for turn in range(turns):
-        for index, attention in enumerate(model.memory_attention):
+        for index, writer in enumerate(model.writers):
             keys, values = projected[index]
-            layers[index], _ = attention(layers[index], keys[:, turn], values[:, turn], mask[:, turn])
+            layers[index], _ = writer(layers[index], keys[:, turn], values[:, turn], mask[:, turn])
         if turn + 1 == batch.recalled:
             recalled = torch.stack(layers, dim=1)
-            layers = [x for x in model.start_memory(count).unbind(1)]
+            layers = list(model.start_memory(count).unbind(1))
     return torch.stack(layers, dim=1), recalled
 
 
 def decode_probes(model: Rxt, batch: Batch, table: Tensor, memory: Memory, recalled: Memory | None) -> Tensor:
     """Activations [B * P, N', D]; each probe reads its own dialogue's memory."""
     per = len(batch.prompts) // memory.shape[0]
-    projected = tuple(
-        (keys.repeat_interleave(per, 0), values.repeat_interleave(per, 0))
-        for keys, values in model.project_memory(memory, recalled)
-    )
-    activations, _ = model.decode(batch.prompts, batch.prompts != PAD, table, projected, None)
-    return activations
+    projected = model.project_memory(memory, recalled)
+    longest = batch.prompts.shape[1]
+    groups = _by_length(batch.prompts, 3)
+    out = []
+    for group, length in groups:
+        tokens = batch.prompts[group, :length]
+        own = group // per
+        slots = tuple((keys[own], values[own]) for keys, values in projected)
+        activations, _ = model.decode(tokens, tokens != PAD, table, slots, None)
+        out.append(F.pad(activations, (0, 0, 0, longest - length)))
+    return torch.cat(out)[torch.argsort(torch.cat([group for group, _ in groups]))]
 
 
 def loss_of(model: Rxt, batch: Batch) -> Tensor:

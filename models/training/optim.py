@@ -22,7 +22,8 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     for _ in range(steps):
         gram = x @ x.transpose(1, 2)
         x = _A * x + (_B * gram + _C * gram @ gram) @ x
-    return x.transpose(1, 2) if transposed else x
+    out: Tensor = x.transpose(1, 2) if transposed else x
+    return out
 
 
 class Muon(torch.optim.Optimizer):
@@ -32,7 +33,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(list(params), {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One update of every matrix that has a gradient."""
         for group in self.param_groups:
             by_shape: dict[tuple[int, ...], list[nn.Parameter]] = {}
@@ -43,9 +44,11 @@ class Muon(torch.optim.Optimizer):
                 updates = []
                 for parameter in parameters:
                     state = self.state[parameter]
+                    gradient = parameter.grad
+                    assert gradient is not None
                     buffer = state.setdefault("momentum", torch.zeros_like(parameter))
-                    buffer.mul_(group["momentum"]).add_(parameter.grad)
-                    updates.append(parameter.grad.add(buffer, alpha=group["momentum"]))
+                    buffer.mul_(group["momentum"]).add_(gradient)
+                    updates.append(gradient.add(buffer, alpha=group["momentum"]))
                 scale = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
                 for parameter, update in zip(parameters, orthogonalise(torch.stack(updates)), strict=True):
                     parameter.add_(update, alpha=-scale)
@@ -53,7 +56,7 @@ class Muon(torch.optim.Optimizer):
 
 def build_optimisers(model: nn.Module, muon_lr: float, adam_lr: float) -> tuple[Muon, torch.optim.AdamW]:
     """Muon takes the two-dimensional weights of linear layers, AdamW tables, gains, biases and windows."""
-    matrices = [m.weight for m in model.modules() if isinstance(m, nn.Linear)]
+    matrices: list[nn.Parameter] = [m.get_parameter("weight") for m in model.modules() if isinstance(m, nn.Linear)]
     taken = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in taken]
     return Muon(matrices, muon_lr), torch.optim.AdamW(others, adam_lr, betas=(0.9, 0.98), weight_decay=0.0)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -33,11 +34,12 @@ EVALUATE_EVERY = 250
 
 def plan_of(recipe: Recipe, step: int, rng: random.Random) -> Plan:
     """A plan at this step of the curriculum; later stages still meet shorter dialogues."""
-    turns, facts = recipe.stage(step)
+    stage = recipe.stage(step)
+    turns, facts = stage.turns, stage.facts
     if turns > 2 and rng.random() < 0.3:
         turns = rng.randint(1, turns)
         facts = min(facts, turns)
-    return Plan(turns=turns, facts=facts, probes=recipe.probes)
+    return Plan(turns, facts, recipe.probes, one_family=stage.one_family, asked=stage.asked)
 
 
 def evaluate(model: Rxt, language: Language, step: int) -> dict[str, Any]:
@@ -80,7 +82,7 @@ class Run:
                 group["lr"] = rate
         self.model.zero_grad(set_to_none=True)
         loss = loss_of(self.model, batch)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
         for optimiser in self.optimisers:
             optimiser.step()
@@ -95,7 +97,8 @@ class Run:
                 for field, value in state.items():
                     tensors[f"optimiser.{index}.{key}.{field}"] = value
         fresh = folder / "progress.new"
-        save_file({k: v.contiguous() for k, v in tensors.items()}, fresh, {"step": str(self.step), "cpu": str(self.cpu_s)})
+        meta = {"step": str(self.step), "cpu": str(self.cpu_s)}
+        save_file({k: v.contiguous() for k, v in tensors.items()}, fresh, meta)
         fresh.replace(folder / "progress.safetensors")
 
     def resume(self, folder: Path) -> None:
@@ -103,8 +106,6 @@ class Run:
         path = folder / "progress.safetensors"
         if not path.exists():
             return
-        from safetensors import safe_open
-
         with safe_open(path, "pt") as file:
             meta = file.metadata()
         tensors = load_file(path)
@@ -133,7 +134,8 @@ def train(name: str, recipe: Recipe, seed: int, out: Path) -> Run:
             losses.append(run.advance())
             run.cpu_s += time.process_time() - began
             if run.step % 50 == 0 or run.step == recipe.steps:
-                entry: dict[str, Any] = {"step": run.step, "cpu_s": round(run.cpu_s, 1), "loss": round(sum(losses) / len(losses), 4)}
+                loss = round(sum(losses) / len(losses), 4)
+                entry: dict[str, Any] = {"step": run.step, "cpu_s": round(run.cpu_s, 1), "loss": loss}
                 losses.clear()
                 if run.step % EVALUATE_EVERY == 0 or run.step == recipe.steps:
                     entry["accuracy"] = evaluate(run.model, run.language, run.step)

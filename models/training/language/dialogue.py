@@ -50,6 +50,7 @@ class Plan:
     probes: int
     one_family: float = 0.45
     corrections: float = 0.3
+    asked: float = 0.6  # share of the probes that ask for a told fact
     unseen: bool = False  # draw from the held-out phrasings
     plain: bool = False  # evaluation: no wrappers around phrasings, ideal answers in the past
     known_value: float = 0.17
@@ -162,10 +163,18 @@ class Speaker:
         return Turn(tuple(said), tuple(self.fill(self.language.who_answer, fact.key, value)), fact.key, "who")
 
     def chat(self) -> Turn:
-        topic = self.rng.choice(self.language.topics)
+        # The last topics are the catch-alls, for what nobody wrote a topic for.
+        topics = self.language.topics
+        topic = topics[-self.rng.randint(1, 2)] if self.rng.random() < 0.07 else self.rng.choice(topics)
         lists: dict[int, Ids] = {}
         said = self.roughen(self.fill(self.pick(topic.trained, topic.unseen), lists=lists))
         return Turn(tuple(said), tuple(self.fill(topic.reply, lists=lists)))
+
+    def both(self, first: Turn, second: Turn) -> Turn:
+        """Two facts in one message; the second is answered."""
+        joint = [self.known["and"]] if self.rng.random() < 0.3 else []
+        said = first.said[:-1] if joint and first.said[-1] in self.marks else first.said
+        return Turn((*said, *joint, *second.said), second.answer, second.values, "told")
 
     def together(self, fact: Fact, value: Ids) -> Turn:
         """A fact and the question about it in one message."""
@@ -230,7 +239,12 @@ def draw_dialogue(
             if fact in values:
                 corrected.add(fact)
             values[fact] = speaker.value()
-            turns.append(speaker.past(speaker.state(fact, values[fact], group)))
+            turn = speaker.state(fact, values[fact], group)
+            if queue and queue[0][0] not in values and not plan.plain and rng.random() < 0.08:
+                second, _ = queue.pop(0)
+                values[second] = speaker.value()
+                turn = speaker.both(turn, speaker.state(second, values[second], 0))
+            turns.append(speaker.past(turn))
         elif values and rng.random() < 0.12 and not plan.plain:
             fact = rng.choice([*values, *untold])
             turns.append(speaker.past(speaker.ask(fact, values.get(fact), "fact")))
@@ -261,20 +275,21 @@ def _probes(
     for index in range(plan.probes):
         draw = rng.random()
         fact = asked[index % len(asked)] if asked else None
-        if fact is not None and draw < 0.6:
+        if fact is not None and rng.random() < plan.asked:
             kind = "corrected" if fact in corrected else "fact"
             probes.append(speaker.ask(fact, values[fact], kind))
-        elif draw < 0.7 and untold:
+        elif draw < 0.27 and untold:
             probes.append(speaker.ask(rng.choice(untold), None, "abstain"))
-        elif draw < 0.85:
+        elif draw < 0.65:
             probes.append(speaker.chat())
-        elif draw < 0.88 and fact is not None and fact.patterns.family.name == "named":
+        elif draw < 0.74 and fact is not None and fact.patterns.family.name == "named":
             known = rng.random() < 0.75
             probes.append(speaker.who(fact, values[fact] if known else speaker.value(), known))
-        elif draw < 0.90 and untold:
+        elif draw < 0.80 and untold:
             probes.append(speaker.together(rng.choice(untold), speaker.value()))
-        elif draw < 0.95 or fact is None:
-            probes.append(speaker.state(rng.choice(untold) if untold else Fact(speaker.language.facts[1], ()), speaker.value(), 0))
+        elif draw < 0.90 or fact is None:
+            new = rng.choice(untold) if untold else Fact(speaker.language.facts[1], ())
+            probes.append(speaker.state(new, speaker.value(), 0))
         else:
             probes.append(speaker.state(fact, speaker.value(), 2))
     return probes
