@@ -3,6 +3,7 @@ workers are made of it; which of its parts they start is up to them.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -18,7 +19,7 @@ from memos.kit.metrics import Metrics
 from memos.kit.wakeups import Wakeups
 from memos.outbox.jobs import JobRunner
 from memos.outbox.relay import Dispatcher, InProcessDispatcher, Relay
-from memos.outbox.watchdog import Watchdog
+from memos.outbox.watchdog import Duty, Watchdog
 from memos.turns.advance import AdvanceTask
 from memos.turns.reaper import Reaper
 from memos.turns.service import ADVANCE, TurnService
@@ -27,9 +28,10 @@ LOG = structlog.get_logger(__name__)
 
 
 class Runtime:
-    """The parts of one process. `start` verifies the database and begins listening; `stop` undoes it."""
+    """The parts of one process. `start` verifies the database and begins listening; `stop` undoes it.
+    `on_job_progress` is called whenever a job starts, goes on or ends."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, on_job_progress: Callable[[], None] = lambda: None) -> None:
         if settings.database_url is None:
             raise StartupError("no database is configured", hint="Run `memos serve`, or set MEMOS_DATABASE_URL.")
         self.settings = settings
@@ -41,7 +43,7 @@ class Runtime:
         self.metrics = Metrics()
         self.turns = TurnService(self.database, self.generator, self.wakeups, self.metrics, settings)
         tasks = {ADVANCE: AdvanceTask(self.database, self.generator, self.wakeups)}
-        self.jobs = JobRunner(self.database, tasks, self.wakeups, settings)
+        self.jobs = JobRunner(self.database, tasks, self.wakeups, self.metrics, settings, on_job_progress)
 
     async def read_blob(self, key: str, sha256: str) -> bytes:
         """A payload, checked against its hash, read off the event loop."""
@@ -58,19 +60,21 @@ class Runtime:
 
 
 class Background:
-    """The relay, the reaper and the watchdog over one dispatcher. It is the consumer that the watchdog restarts."""
+    """The relay, the reaper and the watchdog over one dispatcher. It is the consumer that the watchdog restarts; its
+    duty is to dispatch, and in the embedded placement also to run what it dispatched."""
 
-    def __init__(self, runtime: Runtime, dispatcher: Dispatcher) -> None:
+    def __init__(self, runtime: Runtime, dispatcher: Dispatcher, duty: Duty = "dispatch") -> None:
         self._runtime = runtime
         self._dispatcher = dispatcher
         self.relay = Relay(runtime.database, runtime.wakeups, dispatcher, runtime.settings)
         self._reaper = Reaper(runtime.database, runtime.wakeups, runtime.settings)
-        self.watchdog = Watchdog(runtime.database, self, runtime.settings)
+        patience_s = runtime.settings.watchdog_idle_s
+        self.watchdog = Watchdog(runtime.database, self, runtime.metrics, patience_s=patience_s, duty=duty)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     @classmethod
     def in_process(cls, runtime: Runtime) -> "Background":
-        return cls(runtime, InProcessDispatcher(runtime.jobs, runtime.wakeups))
+        return cls(runtime, InProcessDispatcher(runtime.jobs, runtime.wakeups), "both")
 
     @property
     def progress(self) -> int:
@@ -78,6 +82,7 @@ class Background:
 
     async def restart(self) -> None:
         await self._end("relay")
+        await self._dispatcher.reset()
         self._begin("relay")
 
     async def start(self) -> None:

@@ -5,6 +5,7 @@ is there. It holds nothing in memory that matters: kill it at any moment and the
 import asyncio
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
@@ -14,21 +15,35 @@ from memos.kit.db import Database
 from memos.kit.doors import ClaimedJob, claim_jobs
 from memos.kit.errors import MemosError, Unavailable
 from memos.kit.wakeups import OUTBOX, Wakeups
+from memos.outbox import store
 from memos.outbox.jobs import JobRunner
 
 LOG = structlog.get_logger(__name__)
 MOST_PER_CLAIM = 32
+STOP_GRACE_S = 10.0
+
+
+class NotSent(Unavailable):
+    """The task queue did not take a job."""
+
+    code = "queue_unavailable"
 
 
 class Dispatcher(Protocol):
     """Hands a claimed job on. May lose it: the lease brings it back."""
 
-    @property
-    def room(self) -> int:
-        """How many more jobs it can take now."""
+    async def room(self) -> int:
+        """How many more jobs it can take now. Raises NotSent if it cannot know."""
         ...
 
-    async def dispatch(self, job: ClaimedJob) -> None: ...
+    async def dispatch(self, job: ClaimedJob) -> None:
+        """Raises NotSent if the job was not, or perhaps not, handed on."""
+        ...
+
+    async def reset(self) -> None:
+        """Forgets its connections, if it has any: they may be what is stuck."""
+        ...
+
     async def aclose(self) -> None: ...
 
 
@@ -42,8 +57,7 @@ class InProcessDispatcher:
         self._wakeups = wakeups
         self._running: set[asyncio.Task[None]] = set()
 
-    @property
-    def room(self) -> int:
+    async def room(self) -> int:
         return self.MOST_AT_ONCE - len(self._running)
 
     async def dispatch(self, job: ClaimedJob) -> None:
@@ -51,9 +65,16 @@ class InProcessDispatcher:
         self._running.add(task)
         task.add_done_callback(self._ended)
 
+    async def reset(self) -> None:
+        """There is nothing to forget."""
+
     async def aclose(self) -> None:
+        """Lets jobs finish for a while; the rest give their leases back."""
         if self._running:
-            await asyncio.wait(self._running, timeout=10)
+            _, late = await asyncio.wait(self._running, timeout=STOP_GRACE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
@@ -82,7 +103,7 @@ class Relay:
             try:
                 claimed = await self.round()
             except Unavailable as error:
-                LOG.warning("relay.unavailable", reason=error.message)
+                LOG.warning("relay.unavailable", code=error.code, reason=error.message)
             except MemosError as error:
                 LOG.error("relay.error", reason=error.message)
             self.last_round = time.monotonic()
@@ -90,12 +111,23 @@ class Relay:
                 await self._wakeups.wait(OUTBOX, self._settings.relay_poll_s)
 
     async def round(self) -> int:
-        """Claims what there is room for and dispatches it; how many."""
-        room = min(MOST_PER_CLAIM, self._dispatcher.room)
+        """Claims what there is room for and dispatches it; how many. Claims nothing while there is no way to send it,
+        so that an outage of the queue costs no lease."""
+        room = min(MOST_PER_CLAIM, await self._dispatcher.room())
         if room <= 0:
             return 0
         jobs = await claim_jobs(self._database, owner=self._owner, most=room, lease_s=self._settings.lease_s)
-        for job in jobs:
-            await self._dispatcher.dispatch(job)
-        self.dispatched += len(jobs)
+        for sent, job in enumerate(jobs):
+            try:
+                await self._dispatcher.dispatch(job)
+            except NotSent:
+                await self._release(jobs[sent:])
+                raise
+            self.dispatched += 1
         return len(jobs)
+
+    async def _release(self, jobs: Sequence[ClaimedJob]) -> None:
+        """Puts jobs back that were not sent. One that was sent after all finds its row queued and does nothing."""
+        for job in jobs:
+            async with self._database.unit_of_work(job.tenant_id) as work:
+                await store.release(work, subject=job.subject, owner=self._owner, delay_s=store.UNSENT_S)

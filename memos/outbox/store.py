@@ -1,52 +1,92 @@
 """SQL of the outbox. A row is written in the transaction whose effect it promises, and is done in the transaction that
 has the effect; until then it is dispatched again and again (P8).
+
+A lease is on a subject, by way of one of its rows. A relay holds it from the claim to the take (`relay-...`), then the
+run that took it (`worker-...`, a new name for each run). One run takes in everything its subject has pending, so
+when its row is done the lease passes to the subject's next open row: the subject is never free while it is worked on.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-import psycopg.types.json
+from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, text
 
 from memos.kit.ids import new_id
 from memos.kit.unit_of_work import UnitOfWork
+from memos.outbox.verdict import Verdict
 
-# What a waiting job is told: look again after this long, unless something wakes it sooner.
-WAIT_S = 1.0
-MOST_BACKOFF_S = 60.0
+# A waiting job is nudged by what it waits for, in that one's own transaction; this is for what nobody foresaw.
+WAIT_S = 5.0
+# A job whose message could not be sent: the broker is full or just gone.
+UNSENT_S = 1.0
 
 _COLUMNS = """id, task, subject, turn_id, status, dispatches, failures, error, available_at, created_at, done_at"""
 _RECORD = text("""
     INSERT INTO outbox (tenant_id, id, task, subject, turn_id)
     VALUES (:tenant_id, :id, :task, :subject, :turn_id)""")
+# Done, with the lease handed on; and what failed on the same subject is worth another try, since something changed.
 _DONE_FOR_TURNS = text("""
-    UPDATE outbox SET status = 'done', done_at = now(), lease_owner = NULL, lease_expires_at = NULL
-    WHERE turn_id = ANY(:turn_ids) AND status <> 'done'""")
-# Something a waiting job waits for has happened: make it available at once.
+    WITH mine AS (
+      SELECT id, task, subject, lease_owner, lease_expires_at FROM outbox
+      WHERE turn_id = ANY(:turn_ids) AND status <> 'done' ORDER BY id FOR UPDATE
+    ), ended AS (
+      UPDATE outbox o SET status = 'done', done_at = now(), error = NULL, lease_owner = NULL, lease_expires_at = NULL
+      FROM mine WHERE o.id = mine.id
+    ), reopened AS (
+      UPDATE outbox o SET status = 'queued', failures = 0, available_at = now()
+      FROM (SELECT DISTINCT task, subject FROM mine) m
+      WHERE o.task = m.task AND o.subject = m.subject AND o.status = 'failed' AND o.turn_id <> ALL(:turn_ids)
+    ), heirs AS (
+      SELECT DISTINCT ON (m.task, m.subject) h.id, m.lease_owner, m.lease_expires_at
+      FROM mine m CROSS JOIN LATERAL (
+        SELECT o.id FROM outbox o
+        WHERE o.task = m.task AND o.subject = m.subject AND o.status = 'queued'
+          AND (o.turn_id IS NULL OR o.turn_id <> ALL(:turn_ids))
+        ORDER BY o.id LIMIT 1) h
+      WHERE m.lease_owner LIKE 'worker-%' AND m.lease_expires_at >= now()
+    )
+    UPDATE outbox o SET status = 'running', lease_owner = h.lease_owner, lease_expires_at = h.lease_expires_at
+    FROM heirs h WHERE o.id = h.id AND o.status = 'queued'""")
+_REOPEN = text("""
+    UPDATE outbox SET status = 'queued', failures = 0, available_at = now()
+    WHERE task = :task AND subject = :subject AND status = 'failed'""")
+# Something a waiting job waits for has happened: make it available at once. One that is running may have looked just
+# before; the newer `available_at` tells it, when it settles, to be queued without delay.
 _NUDGE = text("""
-    UPDATE outbox SET available_at = now()
-    WHERE subject = :subject AND status = 'queued' AND failures = 0 AND available_at > now()""")
+    UPDATE outbox SET available_at = clock_timestamp()
+    WHERE subject = :subject AND failures = 0
+      AND (status = 'running' OR (status = 'queued' AND available_at > now()))""")
+# One message, one run: a double or late message finds the lease with a worker, or the job no longer open.
 _TAKE = text("""
     UPDATE outbox SET lease_owner = :owner, lease_expires_at = now() + make_interval(secs => :lease_s)
-    WHERE id = :id AND status = 'running'""")
+    WHERE id = :id AND status = 'running' AND (lease_owner LIKE 'relay-%' OR lease_expires_at < now())
+    RETURNING failures, now() AS taken_at""")
 _EXTEND = text("""
     UPDATE outbox SET lease_expires_at = now() + make_interval(secs => :lease_s)
-    WHERE id = :id AND status = 'running' AND lease_owner = :owner""")
+    WHERE subject = :subject AND status = 'running' AND lease_owner = :owner""")
+_HELD = text("""
+    SELECT id, failures, error FROM outbox
+    WHERE subject = :subject AND status = 'running' AND lease_owner = :owner FOR UPDATE""")
 # The task came back without an error. Whether its effect is there is read from the turn, not believed.
 _SETTLE = text("""
-    UPDATE outbox o SET lease_owner = NULL, lease_expires_at = NULL,
+    UPDATE outbox o SET lease_owner = NULL, lease_expires_at = NULL, error = NULL,
       status = CASE WHEN s.settled THEN 'done' ELSE 'queued' END,
       done_at = CASE WHEN s.settled THEN now() END,
-      available_at = now() + make_interval(secs => :wait_s)
-    FROM (SELECT NOT EXISTS (SELECT FROM turns t JOIN outbox j ON j.turn_id = t.id
-                             WHERE j.id = :id AND t.status IN ('accepted', 'answered')) AS settled) s
-    WHERE o.id = :id AND o.status = 'running' AND o.lease_owner = :owner""")
+      available_at = CASE WHEN o.available_at > :taken_at THEN now() ELSE now() + make_interval(secs => :wait_s) END
+    FROM (SELECT j.id, NOT EXISTS (SELECT FROM turns t WHERE t.id = j.turn_id
+                                     AND t.status IN ('accepted', 'answered')) AS settled
+          FROM outbox j WHERE j.subject = :subject AND j.status = 'running' AND j.lease_owner = :owner) s
+    WHERE o.id = s.id AND o.status = 'running' AND o.lease_owner = :owner
+    RETURNING o.status""")
 _FAIL = text("""
-    UPDATE outbox SET failures = failures + 1, error = :error, lease_owner = NULL, lease_expires_at = NULL,
-      status = CASE WHEN failures + 1 >= :most THEN 'failed' ELSE 'queued' END,
-      available_at = now() + make_interval(secs => least(:most_backoff_s, 0.25 * 2 ^ failures))
-    WHERE id = :id AND status = 'running' AND lease_owner = :owner
-    RETURNING status""")
+    UPDATE outbox SET status = :status, error = :error, failures = failures + CAST(:counted AS integer),
+      lease_owner = NULL, lease_expires_at = NULL, available_at = now() + make_interval(secs => :delay_s)
+    WHERE id = :id""")
+_RELEASE = text("""
+    UPDATE outbox SET status = 'queued', lease_owner = NULL, lease_expires_at = NULL,
+      available_at = now() + make_interval(secs => :delay_s)
+    WHERE subject = :subject AND status = 'running' AND lease_owner = :owner""")
 _RETRY = text("""
     UPDATE outbox SET status = 'queued', failures = 0, available_at = now()
     WHERE id = :id AND status = 'failed'""")
@@ -62,14 +102,27 @@ _COUNTS = text("""
            coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE status IN ('queued', 'running'))), 0)
              ::float8 AS oldest_age_s
     FROM outbox WHERE status <> 'done'""")
-_OLDEST_DUE = text("""
-    SELECT coalesce(extract(epoch FROM now() - min(coalesce(lease_expires_at, available_at))), 0)::float8 AS age_s
-    FROM outbox
-    WHERE (status = 'queued' AND available_at <= now()) OR (status = 'running' AND lease_expires_at < now())""")
+# Due work that nobody is at: not dispatched yet, or dispatched and not taken. What waits behind a run or a failed job
+# of its own subject is nobody's neglect.
+_NEGLECT = text("""
+    WITH idle AS (
+      SELECT o.status, CASE WHEN o.lease_owner LIKE 'worker-%' THEN o.lease_expires_at ELSE o.available_at END AS since
+      FROM outbox o
+      WHERE ((o.status = 'queued' AND o.available_at <= now())
+             OR (o.status = 'running' AND (o.lease_owner LIKE 'relay-%' OR o.lease_expires_at < now())))
+        AND NOT EXISTS (
+          SELECT FROM outbox b WHERE b.subject = o.subject AND b.task = o.task AND (b.status = 'failed'
+            OR (b.status = 'running' AND b.lease_owner LIKE 'worker-%' AND b.lease_expires_at >= now()))))
+    SELECT coalesce(max(age_s) FILTER (WHERE status = 'queued'), 0)::float8 AS undispatched_s,
+           coalesce(max(age_s) FILTER (WHERE status = 'running'), 0)::float8 AS untaken_s
+    FROM (SELECT status, extract(epoch FROM now() - since) AS age_s FROM idle) aged""")
 
 
 async def record(work: UnitOfWork, *, task: str, subject: str, turn_id: str | None) -> None:
+    """Without a turn the job is about the subject as a whole, which has changed: what failed on it may work now."""
     await work.run(_RECORD, tenant_id=work.tenant_id, id=new_id("job"), task=task, subject=subject, turn_id=turn_id)
+    if turn_id is None:
+        await work.run(_REOPEN, task=task, subject=subject)
 
 
 async def record_many(work: UnitOfWork, *, task: str, subject: str, turn_ids: Sequence[str]) -> None:
@@ -88,30 +141,40 @@ async def nudge(work: UnitOfWork, subject: str) -> None:
     await work.run(_NUDGE, subject=subject)
 
 
-async def take(work: UnitOfWork, *, job_id: str, owner: str, lease_s: float) -> bool:
-    """False: the job is no longer open, so this message is a late or double one."""
-    return bool(await work.run(_TAKE, id=job_id, owner=owner, lease_s=lease_s))
+async def take(work: UnitOfWork, *, job_id: str, owner: str, lease_s: float) -> RowMapping | None:
+    """None: this message is a late or double one, and there is nothing to do for it."""
+    return await work.first(_TAKE, id=job_id, owner=owner, lease_s=lease_s)
 
 
-async def extend(work: UnitOfWork, *, job_id: str, owner: str, lease_s: float) -> bool:
-    return bool(await work.run(_EXTEND, id=job_id, owner=owner, lease_s=lease_s))
+async def extend(work: UnitOfWork, *, subject: str, owner: str, lease_s: float) -> bool:
+    return bool(await work.run(_EXTEND, subject=subject, owner=owner, lease_s=lease_s))
 
 
-async def settle(work: UnitOfWork, *, job_id: str, owner: str) -> None:
-    await work.run(_SETTLE, id=job_id, owner=owner, wait_s=WAIT_S)
+async def held(work: UnitOfWork, *, subject: str, owner: str) -> RowMapping | None:
+    """The row through which a run holds its subject now, locked."""
+    return await work.first(_HELD, subject=subject, owner=owner)
 
 
-async def fail(work: UnitOfWork, *, job_id: str, owner: str, error: dict[str, Any], most: int) -> str | None:
-    """Counts a failure and sets the next try, with growing delay; after `most` the job waits for an admin."""
-    row = await work.first(
+async def settle(work: UnitOfWork, *, subject: str, owner: str, taken_at: Any) -> str:
+    """How the row that the run holds went on; `done` if the run had nothing left to hold."""
+    row = await work.first(_SETTLE, subject=subject, owner=owner, taken_at=taken_at, wait_s=WAIT_S)
+    return str(row["status"]) if row else "done"
+
+
+async def fail(work: UnitOfWork, job_id: str, verdict: Verdict) -> None:
+    await work.run(
         _FAIL,
         id=job_id,
-        owner=owner,
-        error=psycopg.types.json.Jsonb(error),
-        most=most,
-        most_backoff_s=MOST_BACKOFF_S,
+        status=verdict.status,
+        error=Jsonb(verdict.error),
+        counted=verdict.counted,
+        delay_s=verdict.delay_s,
     )
-    return row["status"] if row else None
+
+
+async def release(work: UnitOfWork, *, subject: str, owner: str, delay_s: float = 0.0) -> None:
+    """Gives the subject back untouched."""
+    await work.run(_RELEASE, subject=subject, owner=owner, delay_s=delay_s)
 
 
 async def retry(work: UnitOfWork, job_id: str) -> bool:
@@ -130,6 +193,6 @@ async def counts(work: UnitOfWork) -> RowMapping:
     return await work.one(_COUNTS)
 
 
-async def oldest_due_s(work: UnitOfWork) -> float:
-    """Seconds that the longest-waiting due job of this tenant has been due."""
-    return float((await work.one(_OLDEST_DUE))["age_s"])
+async def neglect(work: UnitOfWork) -> RowMapping:
+    """Seconds for which this tenant's longest neglected job was due undispatched, and dispatched but untaken."""
+    return await work.one(_NEGLECT)

@@ -1,21 +1,33 @@
 """The watchdog: due work that nobody touches is reported and its consumer restarted, not waited for.
 
-A stuck queue is the failure nobody is told about. Here "stuck" means: some job has been due for longer than
-`watchdog_idle_s`, and the consumer has neither started, renewed nor ended a job in that time.
+A stuck queue is the failure nobody is told about. Here "stuck" means: for `patience_s` some due job was neglected and
+the consumer neither started, renewed nor ended a job. Neglected is what the consumer is there for and does not do: for
+a relay, a due job that was not dispatched; for a worker, a dispatched job that was not taken; for the embedded
+placement, either. A job behind a running or a failed one of its own subject is not neglected.
 """
 
 import asyncio
-from typing import Protocol
+import time
+from collections.abc import Callable
+from typing import Literal, Protocol
 
 import structlog
+from prometheus_client import Gauge
+from sqlalchemy import RowMapping
 
-from memos.kit.config import Settings
 from memos.kit.db import Database
 from memos.kit.doors import tenant_ids
 from memos.kit.errors import Unavailable
+from memos.kit.metrics import Metrics
 from memos.outbox import store
 
 LOG = structlog.get_logger(__name__)
+Duty = Literal["dispatch", "take", "both"]
+NEGLECTED: dict[Duty, Callable[[RowMapping], float]] = {
+    "dispatch": lambda row: float(row["undispatched_s"]),
+    "take": lambda row: float(row["untaken_s"]),
+    "both": lambda row: max(float(row["undispatched_s"]), float(row["untaken_s"])),
+}
 
 
 class Consumer(Protocol):
@@ -27,42 +39,63 @@ class Consumer(Protocol):
     async def restart(self) -> None: ...
 
 
-async def oldest_due_s(database: Database) -> float:
-    """How long the longest-waiting due job of any tenant has waited, in seconds; 0 when nothing is due."""
-    oldest = 0.0
-    for tenant_id in await tenant_ids(database):
-        async with database.unit_of_work(tenant_id) as work:
-            oldest = max(oldest, await store.oldest_due_s(work))
-    return oldest
-
-
 class Watchdog:
-    """Looks twice per idle time. `restarts` counts what it had to do."""
+    """Looks several times per patience. `restarts` counts what it had to do."""
 
-    def __init__(self, database: Database, consumer: Consumer, settings: Settings) -> None:
+    LOOKS = 4
+
+    def __init__(
+        self, database: Database, consumer: Consumer, metrics: Metrics, *, patience_s: float, duty: Duty
+    ) -> None:
         self._database = database
         self._consumer = consumer
-        self._idle_s = settings.watchdog_idle_s
+        self._metrics = metrics
+        self._patience_s = patience_s
+        self._neglected = NEGLECTED[duty]
+        self._depth = Gauge("memos_outbox_jobs", "Open jobs, by state.", ["status"], registry=metrics.registry)
         self._seen = -1
+        self._idle_since: float | None = None
         self.restarts = 0
 
     async def run(self) -> None:
         """Runs until cancelled."""
         while True:
-            await asyncio.sleep(self._idle_s / 2)
+            await asyncio.sleep(self._patience_s / self.LOOKS)
             try:
                 await self.look()
             except Unavailable as error:
                 LOG.warning("watchdog.unavailable", reason=error.message)
 
     async def look(self) -> bool:
-        """True if the consumer was idle while the outbox aged, and was restarted."""
-        age_s = await oldest_due_s(self._database)
-        idle = self._consumer.progress == self._seen
-        self._seen = self._consumer.progress
-        if not idle or age_s < self._idle_s:
+        """True if the consumer idled while the outbox aged, and was restarted."""
+        age_s = await self._measure()
+        progress, now = self._consumer.progress, time.monotonic()
+        if age_s <= 0 or progress != self._seen:
+            self._seen, self._idle_since = progress, None
+            return False
+        if self._idle_since is None:
+            self._idle_since = now
+        if now - self._idle_since < self._patience_s:
             return False
         LOG.error("watchdog.consumer_idle", outbox_age_s=round(age_s, 1), action="restart")
         self.restarts += 1
+        self._metrics.watchdog_restarts.inc()
+        self._idle_since = None
         await self._consumer.restart()
         return True
+
+    async def _measure(self) -> float:
+        """Seconds of the longest neglect over all tenants; also brings the gauges up to date."""
+        neglected = oldest = 0.0
+        depth = {"queued": 0, "running": 0, "failed": 0}
+        for tenant_id in await tenant_ids(self._database):
+            async with self._database.unit_of_work(tenant_id) as work:
+                row, counts = await store.neglect(work), await store.counts(work)
+            neglected = max(neglected, self._neglected(row))
+            oldest = max(oldest, NEGLECTED["both"](row))
+            for status in depth:
+                depth[status] += counts[status]
+        self._metrics.outbox_age_s.set(oldest)
+        for status, count in depth.items():
+            self._depth.labels(status).set(count)
+        return neglected

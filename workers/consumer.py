@@ -1,0 +1,156 @@
+"""`python -m workers.consumer [--concurrency 2 ...]`: a Celery worker that does not stay stuck.
+
+Starts the worker as a child and watches it from outside, because what is stuck cannot watch itself. It is started again
+when it ends, when its main process has been silent for too long (stopped, or blocked), and when it takes no job
+although dispatched ones wait (its broker connection hangs, say). Arguments are handed on to `celery worker`.
+
+How long is too long: one lease and one `watchdog_idle_s`. A message that Redis lost is dispatched again after a lease,
+so only what outlives that says anything about the worker.
+
+SIGTERM lets the worker finish its jobs, within a bound. If this process is killed, the kernel ends the worker too.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from memos.embedded.spawn import spawn
+from memos.kit.config import Settings
+from memos.kit.errors import MemosError
+from memos.kit.logs import configure_logs
+from memos.outbox.watchdog import Watchdog
+from memos.runtime import Runtime
+from workers.app import configuration
+from workers.beacon import JOBS, VARIABLE, Lookout
+from workers.relay import stop_on_signals, wait_for
+
+LOG = structlog.get_logger(__name__)
+LOOK_S = 0.2
+FINISH_S = 45.0  # for jobs under way when asked to stop; less than the compose file's stop_grace_period
+FIRST_DELAY_S, MOST_DELAY_S, STEADY_S = 0.5, 10.0, 60.0
+CELERY = ("-m", "celery", "-A", "workers.app", "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle")
+
+
+def main(arguments: list[str]) -> int:
+    settings = Settings()
+    configure_logs(settings)
+    try:
+        configuration(settings)  # refuses without a Redis, before a child could
+        return asyncio.run(serve(settings, arguments))
+    except MemosError as error:
+        LOG.error("consumer.not_started", code=error.code, reason=error.message, hint=error.hint)
+        return 1
+
+
+async def serve(settings: Settings, arguments: list[str]) -> int:
+    """Runs until SIGTERM or SIGINT."""
+    stop = stop_on_signals()
+    runtime = Runtime(settings)
+    await runtime.start()
+    patience_s = settings.lease_s + settings.watchdog_idle_s
+    worker = CeleryWorker(arguments, patience_s)
+    watchdog = Watchdog(runtime.database, worker, runtime.metrics, patience_s=patience_s, duty="take")
+    watching = asyncio.create_task(watchdog.run())
+    try:
+        await worker.keep(stop)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await runtime.stop()
+    return 0
+
+
+class CeleryWorker:
+    """The child. `progress` and silence are told by its signs (see `workers.beacon`); `restart` is the watchdog's."""
+
+    def __init__(self, arguments: list[str], silence_s: float) -> None:
+        self._arguments = arguments
+        self._silence_s = silence_s
+        self._lookout = Lookout(self._on_sign)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._last_alive = 0.0
+        self.progress = 0
+        self.starts = 0
+
+    async def keep(self, stop: asyncio.Event) -> None:
+        """Keeps one child running until `stop`, then lets it finish."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._lookout.fileno(), self._lookout.read)
+        delay_s = FIRST_DELAY_S
+        try:
+            while not stop.is_set():
+                began = time.monotonic()
+                await self._start()
+                await self._watch(stop)
+                if stop.is_set():
+                    break
+                delay_s = FIRST_DELAY_S if time.monotonic() - began > STEADY_S else min(2 * delay_s, MOST_DELAY_S)
+                await wait_for(stop, delay_s)
+        finally:
+            await asyncio.to_thread(self._finish)
+            loop.remove_reader(self._lookout.fileno())
+            self._lookout.close()
+
+    async def restart(self) -> None:
+        """Ends the child at once; `keep` starts the next. What it was doing comes back by its lease."""
+        await asyncio.to_thread(self._kill)
+
+    def _on_sign(self, sign: bytes) -> None:
+        self._last_alive = time.monotonic()
+        if sign == JOBS:
+            self.progress += 1
+
+    async def _start(self) -> None:
+        command = [sys.executable, *CELERY, *self._arguments]
+        environment = os.environ | {VARIABLE: self._lookout.address}
+        process = self._process = await asyncio.to_thread(
+            lambda: spawn(command, env=environment, output=sys.stderr.fileno(), cwd=Path.cwd())
+        )
+        self._last_alive = time.monotonic()
+        self.starts += 1
+        LOG.info("consumer.worker_started", pid=process.pid, starts=self.starts)
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        """Returns when the child has ended, or is to end."""
+        while not stop.is_set() and self._process is not None:
+            status = self._process.poll()
+            if status is not None:
+                LOG.error("consumer.worker_ended", pid=self._process.pid, status=status, action="restart")
+                self._kill()  # what is left of its pool
+                return
+            silent_s = time.monotonic() - self._last_alive
+            if silent_s > self._silence_s:
+                LOG.error(
+                    "consumer.worker_silent", pid=self._process.pid, silent_s=round(silent_s, 1), action="restart"
+                )
+                await self.restart()
+                return
+            await wait_for(stop, LOOK_S)
+
+    def _finish(self) -> None:
+        if self._process is None or self._process.poll() is not None:
+            return
+        # A stopped process cannot hear SIGTERM before it goes on.
+        for number in (signal.SIGTERM, signal.SIGCONT):
+            self._process.send_signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(FINISH_S)
+        self._kill()
+
+    def _kill(self) -> None:
+        """The whole session of the child, pool processes included: a stopped one would never end by itself."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
