@@ -252,6 +252,26 @@ def law_5_doctor_reads_catalogues(source: Source) -> Found:
                     yield node.lineno, f"the doctor reads {table}: it may look at catalogues and the schema's revision"
 
 
+# Law 6
+
+
+MESSAGE_PARTS = ("job_id", "tenant_id", "task", "subject")
+
+
+@register(*SERVICE)
+def law_6_messages_carry_ids(source: Source) -> Found:
+    for call in source.calls:
+        if is_method(call, "apply_async", "delay") or (
+            is_method(call, "send_task") and not source.within("workers/dispatcher.py")
+        ):
+            yield call.lineno, f".{last_name(call)}(): work reaches the queue through the outbox and the dispatcher"
+        elif is_method(call, "send_task"):
+            carried = next((k.value for k in call.keywords if k.arg == "args"), None)
+            parts = carried.elts if isinstance(carried, ast.List | ast.Tuple) else [carried]
+            if len(call.args) > 1 or any(p is None or last_name(p) not in MESSAGE_PARTS for p in parts):
+                yield call.lineno, f"a message carries more than {', '.join(MESSAGE_PARTS)}"
+
+
 # Law 7
 
 

@@ -117,6 +117,14 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
         "c.execute('SELECT input FROM turns')\n",
     ),
     (
+        "law_6_messages_carry_ids",
+        "workers/dispatcher.py",
+        "app.send_task(RUN_JOB, args=[job.job_id, job.tenant_id, job.task, job.subject])\n",
+        "app.send_task(RUN_JOB, args=[job.job_id, turn.input])\n",
+    ),
+    ("law_6_messages_carry_ids", "workers/relay.py", "dispatch(job)\n", "app.send_task(RUN_JOB, args=[job.job_id])\n"),
+    ("law_6_messages_carry_ids", "memos/turns/service.py", "x = 1\n", "advance.apply_async(args=[turn.id])\n"),
+    (
         "law_7_no_state_in_modules",
         "memos/turns/service.py",
         "LIMITS = {'turns': 64}\n__all__ = ['f']\nnames: Final = ['a']\napp = Typer()\n",
