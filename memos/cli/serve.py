@@ -70,17 +70,19 @@ def _serve(given: dict[str, Any], as_json: bool) -> int:
         raise BadConfiguration(wrong) from error
     if settings.generator == "rxt" and settings.model_url is None and importlib.util.find_spec("torch") is None:
         raise ServerNotInstalled("the generator rxt needs torch, which is not installed")
-    if as_json and settings.embedded:
-        _announce_as_json(settings.data_dir)
+    if as_json:
+        out = _take_stdout()
+        if settings.embedded:
+            threading.Thread(target=_announce, args=(settings.data_dir, out), daemon=True).start()
     return run_service(settings)
 
 
-def _announce_as_json(data_dir: Path) -> None:
+def _take_stdout() -> int:
     """Keeps stdout for one line of JSON: whatever the service prints goes to stderr."""
     out = os.dup(1)
     sys.stdout.flush()
     os.dup2(2, 1)
-    threading.Thread(target=_announce, args=(data_dir, out), daemon=True).start()
+    return out
 
 
 def _announce(data_dir: Path, out: int) -> None:

@@ -2,6 +2,7 @@
 for the tree of errors, `streaming` for answers as they are made. Imports nothing else from memos.
 """
 
+from memos.sdk._address import Address
 from memos.sdk.client import AsyncMemos, Memos
 from memos.sdk.errors import (
     APIConnectionError,
@@ -63,6 +64,7 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "Address",
     "AsyncMemos",
     "AsyncPages",
     "AsyncTurnStream",

@@ -7,7 +7,7 @@ The embedded admin key is read only for the embedded service's own address: it n
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,7 +21,7 @@ class Address:
     """A service and how it was found."""
 
     url: str
-    api_key: str | None
+    api_key: str | None = field(repr=False)
     url_from: str
     api_key_from: str | None
 

@@ -29,11 +29,14 @@ class Patience:
         self._once = once
         self._retries_left = max_retries
         self._clock = clock
-        self._deadline = clock() + in_flight_s
+        self._in_flight_s = in_flight_s
+        self._deadline: float | None = None  # of the work in flight, from the first time that we hear of it
 
     def __call__(self, error: Exception) -> bool | float:
         """False: give up. True: try again after the usual backoff. A number: try again after so many seconds."""
         if isinstance(error, APIStatusError) and error.code == IN_FLIGHT:
+            if self._deadline is None:
+                self._deadline = self._clock() + self._in_flight_s
             wait_s = error.retry_after_s or 0.0
             return self._clock() + wait_s < self._deadline and self._wait(error)
         helps = isinstance(error, APIConnectionError | RateLimitError | ServiceUnavailableError)

@@ -23,11 +23,13 @@ T = TypeVar("T")
 CONNECT_TIMEOUT_S = 5.0
 
 
-def client_options(address: Address, timeout_s: float, user_agent: str) -> dict[str, Any]:
+def client_options(address: Address, timeout_s: float) -> dict[str, Any]:
     """What both HTTP clients are made with."""
+    from importlib.metadata import version
+
     import httpx2
 
-    headers = {"User-Agent": user_agent, "Accept": "application/json"}
+    headers = {"User-Agent": f"memos-sdk/{version('memos')}", "Accept": "application/json, text/event-stream"}
     if address.api_key is not None:
         if not (address.api_key.isascii() and address.api_key.isprintable()):
             raise NotConfiguredError(

@@ -8,14 +8,13 @@ Without arguments they find the service by MEMOS_URL and MEMOS_API_KEY, else the
 """
 
 import os
-import sys
 from collections.abc import AsyncGenerator, Generator
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memos.sdk import _calls
-from memos.sdk._address import resolve
+from memos.sdk._address import Address, resolve
 from memos.sdk._calls import Call
 from memos.sdk._resources import (
     AsyncConversations,
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 DEFAULT_TIMEOUT_S = 180.0  # a turn may wait 30 s for its memory and 120 s for its answer
 DEFAULT_MAX_RETRIES = 4
-USER_AGENT = f"memos-sdk Python/{sys.version_info.major}.{sys.version_info.minor}"
 
 
 class _Client:
@@ -65,6 +63,11 @@ class _Client:
         """The address of the service."""
         return self._address.url
 
+    @property
+    def address(self) -> Address:
+        """Where the service and the key were found."""
+        return self._address
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}(url={self._address.url!r})"
 
@@ -72,7 +75,7 @@ class _Client:
         return Patience(self._max_retries, self._timeout_s, once=call.once)
 
     def _options(self) -> dict[str, Any]:
-        return client_options(self._address, self._timeout_s, USER_AGENT)
+        return client_options(self._address, self._timeout_s)
 
 
 class Memos(_Client):
@@ -108,8 +111,9 @@ class Memos(_Client):
         return self._send(_calls.ready())
 
     def close(self) -> None:
-        """Closes the connections."""
-        self._http.close()
+        """Closes the connections. A later call opens new ones."""
+        if "_http" in self.__dict__:
+            self.__dict__.pop("_http").close()
 
     def __enter__(self) -> "Memos":
         return self
@@ -157,7 +161,8 @@ class Memos(_Client):
                         for event in httpx2.EventSource(response):
                             yield from reader.take(event)
                 except httpx2.RequestError as error:
-                    raise connection_error(call, self._address, error) from error
+                    if reader.final is None:  # else the answer is whole, and only the connection's end was not clean
+                        raise connection_error(call, self._address, error) from error
                 reader.end()
 
 
@@ -194,8 +199,9 @@ class AsyncMemos(_Client):
         return await self._send(_calls.ready())
 
     async def close(self) -> None:
-        """Closes the connections."""
-        await self._http.aclose()
+        """Closes the connections. A later call opens new ones."""
+        if "_http" in self.__dict__:
+            await self.__dict__.pop("_http").aclose()
 
     async def __aenter__(self) -> "AsyncMemos":
         return self
@@ -245,5 +251,6 @@ class AsyncMemos(_Client):
                             for item in reader.take(event):
                                 yield item
                 except httpx2.RequestError as error:
-                    raise connection_error(call, self._address, error) from error
+                    if reader.final is None:  # else the answer is whole, and only the connection's end was not clean
+                        raise connection_error(call, self._address, error) from error
                 reader.end()

@@ -24,7 +24,7 @@ from tests.support.postgres import Cluster
 
 NAMED = {
     "python", "memos", "memos[server]", "memos[models]", "configuration", "data directory", "disk space", "postgres",
-    "redis", "blob store", "api",
+    "redis", "blob store", "model worker", "checkpoint", "api", "relay",
 }  # fmt: skip
 
 
@@ -143,6 +143,16 @@ def test_a_service_that_was_killed(tmp_path: Path) -> None:
     assert "killed" in found["data directory lock"]["detail"]
 
 
+def test_a_database_that_was_killed(tmp_path: Path) -> None:
+    cluster = tmp_path / "memos-data" / "postgres" / "cluster"
+    cluster.mkdir(parents=True)
+    (tmp_path / "memos-data").chmod(0o700)
+    lines = [str(os.getpid()), str(cluster), "1", "5432", str(tmp_path), "", "1 1", "ready"]
+    (cluster / "postmaster.pid").write_text("\n".join(lines))
+    found = checks(invoke("doctor", "--json"))["postgres"]
+    assert (found["status"], found["detail"]) == ("warning", "embedded, not running: it was killed")
+
+
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
@@ -208,7 +218,7 @@ def test_a_running_service_is_seen_whole(live: Live, monkeypatch: pytest.MonkeyP
     found = invoke("doctor", "--json", "--url", live.url, "--key", live.key)
     assert found.code == 0, found.out
     seen = checks(found)
-    parts = ("api", "api: database", "api: generator", "api: relay", "api key", "background work", "postgres")
+    parts = ("api", "api: database", "api: generator", "relay", "api key", "background work", "postgres")
     for name in (*parts, "postgres role", "schema"):
         assert seen[name]["status"] == "ok", seen[name]
     assert seen["postgres"]["version"].startswith("18.")

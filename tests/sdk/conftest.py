@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import stamina
@@ -25,13 +25,19 @@ def no_waiting() -> Iterator[None]:
     stamina.set_testing(False)
 
 
+class _Addressed(Protocol):
+    """The stub, or the real service."""
+
+    url: str
+
+
 class Either:
     """One of the two clients, spoken to in one way."""
 
     def __init__(self, awaited: bool) -> None:
         self.awaited = awaited
 
-    def call(self, server: Stub, use: Callable[[Any], Any], **options: Any) -> Any:
+    def call(self, server: _Addressed, use: Callable[[Any], Any], **options: Any) -> Any:
         """The result of one call; lists and streams are read to their end."""
         arguments = {"url": server.url, "api_key": "mk_test"} | options
         if self.awaited:

@@ -91,3 +91,4 @@ def test_a_key_that_no_header_takes() -> None:
 def test_keys_do_not_show_in_a_client() -> None:
     with Memos("http://127.0.0.1:9", "mk_secret") as client:
         assert "mk_secret" not in repr(client)
+        assert "mk_secret" not in repr(client.address)

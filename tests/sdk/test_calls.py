@@ -11,7 +11,7 @@ import pytest
 
 from memos import sdk
 from memos.sdk import AsyncMemos, Memos
-from memos.sdk._retry import IN_FLIGHT
+from memos.sdk._retry import IN_FLIGHT, Patience
 from tests.sdk.conftest import Either
 from tests.sdk.stub import CONVERSATION, KEY, NOW, SILENCE, TURN, Answer, Stub, ok, problem
 
@@ -235,6 +235,18 @@ def test_nobody_listens(either: Either, server: Stub, no_waiting: None) -> None:
     server.url = "http://127.0.0.1:9"
     with pytest.raises(sdk.APIConnectionError, match=r"POST http://127\.0\.0\.1:9/v1/conversations"):
         either.call(server, lambda c: c.conversations.create("ada"), max_retries=1)
+
+
+def test_the_patience_with_our_own_work_begins_when_we_hear_of_it() -> None:
+    now = [0.0]
+    patience = Patience(3, 10.0, clock=lambda: now[0])
+    busy = sdk.ConflictError("m", status=409, code=IN_FLIGHT, retry_after_s=1.0)
+    now[0] = 100.0  # the first try took that long, and then broke
+    assert patience(busy) == 1.0
+    now[0] = 108.5
+    assert patience(busy) == 1.0
+    now[0] = 109.5
+    assert patience(busy) is False
 
 
 def test_slowness_is_a_timeout(either: Either, no_waiting: None) -> None:

@@ -38,6 +38,12 @@ def test_a_broken_stream_is_taken_up_with_the_same_key(
     assert len({received.headers["idempotency-key"] for received in server.received}) == 1
 
 
+def test_what_happens_after_done_does_not_matter(either: Either, server: Stub, no_waiting: None) -> None:
+    server.will(events(HI, DONE, hang_up=True))
+    assert [type(event) for event in either.call(server, stream)] == [Token, Done]
+    assert len(server.received) == 1
+
+
 def test_a_refusal_before_the_first_token(either: Either, server: Stub) -> None:
     server.will(problem(404, "not_found"))
     with pytest.raises(sdk.NotFoundError):

@@ -74,7 +74,18 @@ def _embedded_address(report: Report, data_dir: Path) -> dict[str, Any] | None:
     except PermissionError:
         report.add("postgres", "skipped", "embedded; only the user that serves may look at it")
         return None
+    if not _is_postgres(lines[0]):
+        report.add("postgres", "warning", "embedded, not running: it was killed", mend="Start memos: it recovers.")
+        return None
     return {"host": lines[4], "port": int(lines[3]), "user": "postgres", "dbname": "memos"}
+
+
+def _is_postgres(pid: str) -> bool:
+    """Another process may have the pid of a killed one."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip() == "postgres"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _role(report: Report, connection: "psycopg.Connection[Any]") -> None:
@@ -186,7 +197,9 @@ def _blob_folder(report: Report, folder: Path) -> None:
 
 def model_worker(report: Report, settings: "Settings") -> None:
     if settings.model_url is None:
-        return  # the embedded worker is asked through the service
+        own = "embedded: the service starts it, and is asked about it" if settings.generator == "rxt" else "not needed"
+        report.add("model worker", "skipped", own)
+        return
     import httpx2
 
     shown = without_password(settings.model_url)

@@ -4,7 +4,7 @@ processes it keeps running.
 
 from typing import Any
 
-from memos.cli.doctor.report import Report
+from memos.cli.doctor.report import Report, Setting
 from memos.cli.session import Session
 
 HASHES = ("sha256", "fingerprint", "bytes")  # too long to be read here
@@ -25,7 +25,12 @@ def service(session: Session, report: Report) -> bool:
         client = Memos(session.url, session.api_key, data_dir=session.data_dir, timeout_s=10.0, max_retries=0)
     except NotConfiguredError as error:
         report.add("api", "warning", "not running", mend=error.hint)
+        report.add("relay", "skipped", "runs with the API")
         return False
+    where = client.address
+    report.configuration.append(Setting("(client) url", where.url, where.url_from))
+    key = "set, not shown" if where.api_key else "unset"
+    report.configuration.append(Setting("(client) api_key", key, where.api_key_from or "default"))
     with client:
         try:
             ready = client.ready()
@@ -51,10 +56,14 @@ def _part(report: Report, name: str, check: dict[str, Any]) -> None:
             _process(report, child, state)
         return
     if check.get("ok"):
-        report.add(f"api: {name}", "ok", _summary(check), version=_version_of(detail))
+        report.add(_shown(name), "ok", _summary(check), version=_version_of(detail))
         return
     mend = check.get("hint") or MENDS.get(name, LOG_MEND)
-    report.add(f"api: {name}", "wrong", _summary(check), mend=str(mend))
+    report.add(_shown(name), "wrong", _summary(check), mend=str(mend))
+
+
+def _shown(name: str) -> str:
+    return name if name == "relay" else f"api: {name}"
 
 
 def _process(report: Report, name: str, state: Any) -> None:
