@@ -54,13 +54,20 @@ class Pool:
             future = self._executor.submit(self._run, work)
         except RuntimeError as error:
             self._release()
-            raise ModelUnavailable("the model worker is shutting down") from error
+            raise _closing() from error
         # A place is free again when the thread is, not when the caller stops waiting for it.
         future.add_done_callback(lambda _: self._release())
         return future
 
     async def run(self, work: Callable[[], T]) -> T:
-        return await asyncio.wrap_future(self.submit(work))
+        future = self.submit(work)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise _closing() from None  # it was the job that was dropped, and not the caller
 
     async def stream(self, start: Callable[[Callable[[], bool]], Steps]) -> AsyncGenerator[Token | Finished, None]:
         """Runs `start(cancelled)` on a thread and yields its tokens as they come, then how it finished. Closing the
@@ -79,6 +86,8 @@ class Pool:
                     yield Token(text)
                 if done:
                     break
+            if future.cancelled():
+                raise _closing()
             finish = future.result()
             yield Finished(_reason(finish), finish.prompt_tokens, finish.completion_tokens)
         finally:
@@ -147,6 +156,10 @@ def _pump(steps: Steps, mailbox: _Mailbox) -> Finish:
         return finish
     finally:
         steps.close()
+
+
+def _closing() -> ModelUnavailable:
+    return ModelUnavailable("the model worker is shutting down")
 
 
 def _reason(finish: Finish) -> FinishReason:

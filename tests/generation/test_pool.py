@@ -128,6 +128,32 @@ async def test_a_closed_pool_refuses_work(pool):
     assert pool.waiting == 0
 
 
+async def test_work_dropped_by_closing_is_unavailable_and_its_caller_is_not_cancelled():
+    made = Pool("closing", threads=1, waiting=2)
+    gate = threading.Event()
+    running = made.submit(gate.wait)
+    job = asyncio.create_task(made.run(lambda: 1))
+    stream = made.stream(lambda _: counting(1))
+    token = asyncio.create_task(anext(stream))
+    await eventually(lambda: asyncio.to_thread(lambda: made.waiting == 2))
+    made.close()
+    for dropped in (job, token):
+        with pytest.raises(ModelUnavailable, match="shutting down"):
+            await dropped
+    gate.set()
+    assert running.result(5)
+
+
+async def test_a_caller_that_is_cancelled_is_cancelled(pool):
+    gate = threading.Event()
+    job = asyncio.create_task(pool.run(gate.wait))
+    await asyncio.sleep(0.01)
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    gate.set()
+
+
 async def test_every_thread_is_prepared_before_its_first_job():
     prepared = set()
     made = Pool("prepared", threads=3, waiting=30, prepare=lambda: prepared.add(threading.get_ident()))
