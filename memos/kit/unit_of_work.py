@@ -47,8 +47,12 @@ class UnitOfWork:
             await self._connection.start()
             await self._connection.execute(_BIND, {"tenant": self.tenant_id})
         except BaseException as error:
-            await self._connection.close()
-            raise translated(error) from error
+            if self._connection.sync_connection is not None:  # else there is nothing to give back
+                await self._connection.close()
+            replacement = translated(error)
+            if replacement is error:
+                raise
+            raise replacement from error
         self._token = OPEN.set(OPEN.get() + 1)
         return self
 

@@ -277,7 +277,8 @@ class TurnService:
                 work.after_commit(lambda: self._wake(run.conversation_id))
         except Unavailable as failure:
             LOG.warning("turn.left_to_reaper", turn_id=run.turn_id, reason=failure.message)
-        run.fail(error)
+        finally:
+            run.fail(error)  # whatever else goes wrong, the client is not left waiting
 
     def _wake(self, conversation_id: str) -> None:
         self._wakeups.wake(OUTBOX)
