@@ -55,8 +55,8 @@ _REOPEN = text("""
 # before; the newer `available_at` tells it, when it settles, to be queued without delay.
 _NUDGE = text("""
     UPDATE outbox SET available_at = clock_timestamp()
-    WHERE subject = :subject AND failures = 0
-      AND (status = 'running' OR (status = 'queued' AND available_at > now()))""")
+    WHERE subject = :subject
+      AND (status = 'running' OR (status = 'queued' AND error IS NULL AND available_at > now()))""")
 # One message, one run: a double or late message finds the lease with a worker, or the job no longer open.
 _TAKE = text("""
     UPDATE outbox SET lease_owner = :owner, lease_expires_at = now() + make_interval(secs => :lease_s)

@@ -2,10 +2,10 @@
 
 * **Transient** errors are those a wait can mend without a hand: whatever is `Unavailable` (the database, the model
   worker, the blob store is down or full), except a state that is there and cannot be read. They never count as a failed
-  try. The job is tried again after a delay that doubles from half a second to half a minute, so an outage of any
-  length up to a day leaves no failed job behind, and a mended part is in use again within 30 s. Meanwhile
-  `/v1/jobs` shows the job as queued, with the error, `transient: true`, the number of tries and since when.
-  After a day without one good try the job is failed all the same: nobody is coming.
+  try. The job is tried again after a delay that doubles from half a second to ten, so an outage of any length up to a
+  day leaves no failed job behind, and a mended part is in use again within 10 s: sooner than a turn that waits for the
+  memory gives up. Meanwhile `/v1/jobs` shows the job as queued, with the error, `transient: true`, how many tries and
+  since when. After a day without one good try the job is failed all the same: nobody is coming.
 * **Lasting** errors say something about the job itself: a damaged or missing state, another model, a bug. Each counts.
   After `job_max_attempts` of them (8; about half a minute) the job is `failed`, keeps its error, and waits for an
   admin, for a rollback of its conversation, or for its conversation's move to another model. Later jobs of the same
@@ -26,7 +26,7 @@ UNREADABLE = (StateUnreadable, BlobMissing, BlobCorrupt)
 FIRST_DELAY_S = 0.25
 MOST_DELAY_S = 60.0
 TRANSIENT_FIRST_DELAY_S = 0.5
-TRANSIENT_MOST_DELAY_S = 30.0
+TRANSIENT_MOST_DELAY_S = 10.0
 TRANSIENT_FOR = timedelta(days=1)
 
 
