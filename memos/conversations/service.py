@@ -2,6 +2,8 @@
 a rollback appends a version that restores an older state, a fork starts a new line from one.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import RowMapping
 
 from memos.conversations import store
@@ -85,7 +87,8 @@ async def rollback(work: UnitOfWork, conversation_id: str, wanted: RollbackReque
     locked = await _locked(work, conversation_id)
     head = await cubes.head(work, conversation_id)
     await _refuse_pending(work, locked, head, wanted.to_turn)
-    target = await _on_line(work, head["id"], locked, wanted.to_turn)
+    line = await cubes.line(work, head["id"])
+    target = await _on_line(work, line, locked, wanted.to_turn)
     if target is None:
         raise NoSuchTurn(f"turn {wanted.to_turn} is not in this conversation's present line; a fork may reach it")
     await store.raise_epoch(work, conversation_id, fingerprint=target["fingerprint"], replay_to=0)
@@ -112,7 +115,9 @@ async def rollback(work: UnitOfWork, conversation_id: str, wanted: RollbackReque
     await cubes.move_head(
         work, cube_id=head["cube_id"], version_id=columns["id"], number=columns["number"], expected=head["id"]
     )
-    return RolledBack(conversation=await get(work, conversation_id), superseded_turns=len(superseded))
+    # A fork also leaves behind turns that it shares with its parent, whose rows are not its own to mark.
+    left = {row["turn_id"] for row in line if row["operation"] == "advance" and row["turn_seq"] > wanted.to_turn}
+    return RolledBack(conversation=await get(work, conversation_id), superseded_turns=len(left.union(superseded)))
 
 
 async def fork(work: UnitOfWork, conversation_id: str, wanted: ForkRequest, created_by: str) -> Conversation:
@@ -121,12 +126,12 @@ async def fork(work: UnitOfWork, conversation_id: str, wanted: ForkRequest, crea
     source = await get(work, conversation_id)
     head = await cubes.head(work, conversation_id)
     await _refuse_pending(work, locked, head, wanted.at_turn)
-    target = await _on_line(work, head["id"], locked, wanted.at_turn)
+    target = await _on_line(work, await cubes.line(work, head["id"]), locked, wanted.at_turn)
     if target is None:
         target = await cubes.left_behind(work, conversation_id=conversation_id, seq=wanted.at_turn)
     if target is None:  # a fork that went back behind the place where it began
         began = await cubes.first_version(work, head["cube_id"])
-        target = await _on_line(work, began["id"], locked, wanted.at_turn)
+        target = await _on_line(work, await cubes.line(work, began["id"]), locked, wanted.at_turn)
     if target is None:
         raise NoSuchTurn(f"conversation {conversation_id} has no state after turn {wanted.at_turn}")
     fork_id = new_id("conv")
@@ -220,11 +225,12 @@ async def _refuse_pending(work: UnitOfWork, conversation: RowMapping, head: RowM
         raise TurnNotApplied(f"turn {seq} or one before it is still being taken in")
 
 
-async def _on_line(work: UnitOfWork, head_id: str, conversation: RowMapping, seq: int) -> RowMapping | None:
+async def _on_line(
+    work: UnitOfWork, line: Sequence[RowMapping], conversation: RowMapping, seq: int
+) -> RowMapping | None:
     """The version that holds the line up to turn `seq`; None if the line has no such turn."""
     if seq >= conversation["next_seq"]:
         return None
-    line = await cubes.line(work, head_id)
     if seq and not any(row["turn_seq"] == seq and row["operation"] == "advance" for row in line):
         return None
     for row in line:

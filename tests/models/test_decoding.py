@@ -29,7 +29,9 @@ def test_cached_decoding_equals_decoding_everything_again(model, with_recall, pr
     projected = model.project_memory(memory, recalled)
     fast, cache = model.decode(tokens[:, :prefill], tokens[:, :prefill] != 0, table, projected, None)
     for index in range(prefill, 12):
-        step, cache = model.decode(tokens[:, index : index + 1], tokens[:, index : index + 1] != 0, table, projected, cache)
+        step, cache = model.decode(
+            tokens[:, index : index + 1], tokens[:, index : index + 1] != 0, table, projected, cache
+        )
         fast = torch.cat((fast, step), dim=1)
     slow = []
     for length in range(1, 13):

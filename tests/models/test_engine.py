@@ -150,7 +150,9 @@ def test_health_is_finite_and_tells_rest_from_change(released):
     assert 0.0 < health["gate_mean"] <= 1.0
 
 
-@pytest.mark.parametrize("text", ["", " ", "\0", "\ud800", "\U0001f600" * 99, "?" * 500, "a" * 5000, "I", "[BOS] [A] x"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "\0", "\ud800", "\U0001f600" * 99, "?" * 500, "a" * 5000, "I", "[BOS] [A] x"]
+)
 def test_odd_texts(tiny, text):
     state = tiny.advance(tiny.start_state(), text, text)
     answer(tiny, state, text, recalled=[text])
