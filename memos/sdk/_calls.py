@@ -1,7 +1,8 @@
 """Every call of the API as a value: method, path, body, and how to read the answer. Written once; the sync and async
 clients only differ in how they send one. Nothing here does I/O.
 
-`None` for an argument means that it is left out, so the service's own default holds.
+`None` for an argument means that it is left out, so the service's own default holds. Annotations that name a page are
+quoted: making the type of each page at import would cost a tenth of the import's time.
 """
 
 import re
@@ -98,7 +99,7 @@ def conversations_create(
 
 def conversations_list(
     *, user_id: str | None = None, page_size: int | None = None, cursor: str | None = None
-) -> Call[models.Page[models.Conversation]]:
+) -> "Call[models.Page[models.Conversation]]":
     """Iterates over the conversations, page after page."""
     page = reads(models.Page[models.Conversation])
     return _get(page, "/v1/conversations", user_id=user_id, limit=page_size, cursor=cursor)
@@ -192,7 +193,7 @@ def turns_stream(
 
 def turns_list(
     conversation_id: str, *, page_size: int | None = None, cursor: str | None = None
-) -> Call[models.Page[models.Turn]]:
+) -> "Call[models.Page[models.Turn]]":
     """Iterates over the turns of a conversation, oldest first, superseded ones included."""
     path = _path("v1", "conversations", conversation_id, "turns")
     return _get(reads(models.Page[models.Turn]), path, limit=page_size, cursor=cursor)
@@ -220,7 +221,7 @@ def cubes_list(
     conversation_id: str | None = None,
     page_size: int | None = None,
     cursor: str | None = None,
-) -> Call[models.Page[models.Cube]]:
+) -> "Call[models.Page[models.Cube]]":
     """Iterates over the MemCubes, page after page. `kind`: plaintext, activation or parameter."""
     page = reads(models.Page[models.Cube])
     return _get(
@@ -235,7 +236,7 @@ def cubes_get(cube_id: str) -> Call[models.Cube]:
 
 def cubes_versions(
     cube_id: str, *, page_size: int | None = None, cursor: str | None = None
-) -> Call[models.Page[models.Version]]:
+) -> "Call[models.Page[models.Version]]":
     """Iterates over the versions of a cube, page after page."""
     path = _path("v1", "cubes", cube_id, "versions")
     return _get(reads(models.Page[models.Version]), path, limit=page_size, cursor=cursor)
@@ -261,7 +262,7 @@ def cubes_lineage(
 
 def jobs_list(
     *, status: str | None = None, page_size: int | None = None, cursor: str | None = None
-) -> Call[models.Page[models.Job]]:
+) -> "Call[models.Page[models.Job]]":
     """Iterates over background work, page after page. `status`: queued, running, done or failed."""
     return _get(reads(models.Page[models.Job]), "/v1/jobs", status=status, limit=page_size, cursor=cursor)
 
@@ -283,7 +284,7 @@ def keys_create(name: str, scopes: Iterable[str]) -> Call[models.NewKey]:
     return _post(reads(models.NewKey), "/v1/keys", body, None, once=False)
 
 
-def keys_list(*, page_size: int | None = None, cursor: str | None = None) -> Call[models.Page[models.Key]]:
+def keys_list(*, page_size: int | None = None, cursor: str | None = None) -> "Call[models.Page[models.Key]]":
     """Iterates over the API keys of the tenant, without their secrets."""
     return _get(reads(models.Page[models.Key]), "/v1/keys", limit=page_size, cursor=cursor)
 

@@ -38,21 +38,26 @@ class _AsyncResource:
 
 def _describe(method: Callable[..., Any], build: Callable[..., Any], answer: Callable[[Any], Any]) -> None:
     """Gives a method the name, signature and description of the function it is made from. `answer` makes its return
-    annotation from the T of the function's Call[T]."""
+    annotation from the function's."""
     signature = inspect.signature(build)
     method.__name__ = build.__name__.partition("_")[2] or build.__name__
     method.__doc__ = build.__doc__
     method.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY), *signature.parameters.values()],
-        return_annotation=answer(get_args(signature.return_annotation)[0]),
+        return_annotation=answer(signature.return_annotation),
     )
+
+
+def _one(made: Any) -> Any:
+    """The T of a Call[T]."""
+    return get_args(made)[0]
 
 
 def _sends(build: Callable[P, Call[T]]) -> Callable[Concatenate[_Resource, P], T]:
     def method(self: _Resource, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self._client._send(build(*args, **kwargs))
 
-    _describe(method, build, lambda one: one)
+    _describe(method, build, _one)
     return method
 
 
@@ -60,7 +65,7 @@ def _pages(build: Callable[P, Call[Page[T]]]) -> Callable[Concatenate[_Resource,
     def method(self: _Resource, /, *args: P.args, **kwargs: P.kwargs) -> Pages[T]:
         return Pages(self._client._send, build(*args, **kwargs))
 
-    _describe(method, build, lambda page: "Pages" + page.__name__.removeprefix("Page"))
+    _describe(method, build, lambda made: made.replace("Call[models.Page[models.", "Pages[").removesuffix("]"))
     return method
 
 
@@ -76,7 +81,7 @@ def _awaits(build: Callable[P, Call[T]]) -> Callable[Concatenate[_AsyncResource,
     async def method(self: _AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._client._send(build(*args, **kwargs))
 
-    _describe(method, build, lambda one: one)
+    _describe(method, build, _one)
     return method
 
 
@@ -84,7 +89,7 @@ def _async_pages(build: Callable[P, Call[Page[T]]]) -> Callable[Concatenate[_Asy
     def method(self: _AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> AsyncPages[T]:
         return AsyncPages(self._client._send, build(*args, **kwargs))
 
-    _describe(method, build, lambda page: "AsyncPages" + page.__name__.removeprefix("Page"))
+    _describe(method, build, lambda made: made.replace("Call[models.Page[models.", "AsyncPages[").removesuffix("]"))
     return method
 
 
