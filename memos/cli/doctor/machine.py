@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import json
 import os
 import platform
 import re
@@ -171,17 +172,36 @@ def checkpoint(report: Report, settings: "Settings", *, serving: bool) -> None:
         report.add("checkpoint", "skipped", f"the generator {settings.generator} has none")
         return
     package = importlib.util.find_spec("models")
-    places = list(package.submodule_search_locations or ()) if package else []
-    found = sorted(path for place in places for path in (Path(place) / "checkpoints").rglob("*.safetensors"))
+    places = [Path(place) / "checkpoints" for place in (package.submodule_search_locations or ())] if package else []
+    found = sorted(path for place in places for path in place.rglob("*.safetensors"))
     if not found:
         local = settings.embedded and settings.model_url is None and not missing_packages("models")
-        needed = local and not serving
         report.add(
-            "checkpoint", "wrong" if needed else "skipped", "this installation brings no weights",
+            "checkpoint", "wrong" if local and not serving else "skipped",
+            "this installation brings no weights" if package else "the package `models` is not installed here",
             mend="Install memos again, from a release; or serve with `--generator echo`.",
         )  # fmt: skip
     for path in found:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size_mb = path.stat().st_size / 1e6
-        report.add("checkpoint", "ok", f"{path.parent.name}/{path.name}, {size_mb:.1f} MB", version=digest[:12])
+        _weights(report, path)
+
+
+def _weights(report: Report, path: Path) -> None:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    shown = f"{path.parent.name}/{path.name}, {path.stat().st_size / 1e6:.1f} MB"
+    try:
+        manifest = json.loads((path.parent / "manifest.json").read_text())
+        recorded = manifest["files"][path.name]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        report.add(
+            "checkpoint", "wrong", f"{shown}: its manifest cannot be read ({type(error).__name__}: {error})",
+            version=digest[:12], mend="Install memos again, from a release.",
+        )  # fmt: skip
+        return
+    if digest != recorded:
+        report.add(
+            "checkpoint", "wrong", f"{shown} differs from its manifest, which says {recorded[:12]}",
+            version=digest[:12], mend="Install memos again, from a release: the file was changed or cut short.",
+        )  # fmt: skip
+    else:
+        report.add("checkpoint", "ok", f"{shown}, as its manifest says", version=digest[:12])
