@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from memos.embedded.logfile import ChildLog
@@ -34,7 +35,15 @@ async def main() -> None:
     supervisor.start(Child("web", sleeper, lambda: True, ChildLog(Path(sys.argv[1]) / "web.log")))
     await supervisor.up("web")
     forked: list[subprocess.Popen[bytes]] = []
-    thread = threading.Thread(target=lambda: forked.append(sleeper()))
+
+    def start_and_end() -> None:
+        # Ends only once the child is itself: the kernel forgets a thread that ended before the child asked to be told.
+        process = sleeper()
+        while b"launch.py" in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+            time.sleep(0.01)
+        forked.append(process)
+
+    thread = threading.Thread(target=start_and_end)
     thread.start()
     thread.join()
     print(json.dumps({"web": supervisor.status()["web"]["pid"], "fork": forked[0].pid}), flush=True)

@@ -207,3 +207,12 @@ def test_a_child_has_its_own_session_no_extra_files_and_ordinary_signals(tmp_pat
 
 def test_waiting_for_a_child_ends_when_it_ends() -> None:
     assert not await_ready(python("pass"), lambda: False, 10)
+
+
+def test_a_process_that_ended_and_was_not_waited_for_is_not_alive() -> None:
+    process = python("pass")
+    identity = ProcessId.of(process.pid)
+    eventually(lambda: ProcessId.of(process.pid) is None, "a zombie counts as dead")
+    assert Path(f"/proc/{process.pid}").exists()
+    assert identity is None or not identity.alive()
+    assert process.wait() == 0
