@@ -44,7 +44,9 @@ def encode_tokens(weights: Weights, tokens: Tokens, mask: TokenMask) -> Sentence
     x = _norm(weights, f"{table}.LayerNorm", x)
     for index in range(LAYERS):
         layer = f"encoder.layer.{index}"
-        x = _norm(weights, f"{layer}.attention.output.LayerNorm", x + _attention(weights, f"{layer}.attention", x, mask))
+        x = _norm(
+            weights, f"{layer}.attention.output.LayerNorm", x + _attention(weights, f"{layer}.attention", x, mask)
+        )
         inner = F.gelu(_linear(weights, f"{layer}.intermediate.dense", x))
         x = _norm(weights, f"{layer}.output.LayerNorm", x + _linear(weights, f"{layer}.output.dense", inner))
     shares = mask[..., None].to(x.dtype)

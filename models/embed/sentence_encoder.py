@@ -55,7 +55,9 @@ class SentenceEncoder:
             body = (folder / "model.safetensors").read_bytes()
             vocabulary = (folder / "tokenizer.json").read_text(encoding="utf-8")
         except OSError as error:
-            raise EmbedderUnavailable(f"{folder}: no readable model.safetensors and tokenizer.json ({error})") from error
+            raise EmbedderUnavailable(
+                f"{folder}: no readable model.safetensors and tokenizer.json ({error})"
+            ) from error
         found = hashlib.sha256(body).hexdigest()
         if found != sha256:
             raise EmbedderUnavailable(f"{folder}: SHA-256 of the weights is {found}, expected {sha256}")

@@ -1,9 +1,9 @@
 """The text-level engine: what a model worker process calls. State goes in, state comes out.
 
-    engine = RxtEngine.load()
-    state = engine.start_state()
-    answer = "".join(engine.generate(state, "My dog is called Biscuit."))
-    state = engine.advance(state, "My dog is called Biscuit.", answer)
+engine = RxtEngine.load()
+state = engine.start_state()
+answer = "".join(engine.generate(state, "My dog is called Biscuit."))
+state = engine.advance(state, "My dog is called Biscuit.", answer)
 """
 
 from models.engine.engine import Finish, RxtEngine

@@ -13,18 +13,21 @@ from dataclasses import dataclass
 
 MAX_CHARS = 24_000
 HEAD_CHARS = 12_000
+MAX_WORDS = 480  # as many as the engine reads; more would push remembered words out of the lexicon unread
+HEAD_WORDS = 160
 MAX_WORD_CHARS = 48
 
 _LETTER = r"(?:[^\W_]|[\u0300-\u036f\u0900-\u0dff\u0e00-\u0eff\u200c\u200d])"
 _PATTERN = re.compile(
-    rf"https?://\S*[^\s.,!?)]|[\w.+-]+@[\w-]+\.[\w.-]*\w|\d+(?:[.,:/]\d+)+|{_LETTER}+(?:['-]{_LETTER}+)*|\S"
+    # Bounded repetitions: matching must stay linear in the text.
+    rf"https?://\S{{0,300}}[^\s.,!?)]|[\w.+-]{{1,64}}@[\w-]{{1,64}}\.[\w.-]{{0,64}}\w|\d+(?:[.,:/]\d+)+|{_LETTER}+(?:['-]{_LETTER}+)*|\S"
 )
 _ENDS = frozenset(".!?")
 _CONTROLS = dict.fromkeys([*range(32), 127], " ")  # a state packs words between zero bytes
 _SAME = {
     "an": "a", "favorite": "favourite", "fav": "favourite", "color": "colour", "im": "i'm", "ive": "i've",
-    "dont": "don't", "didnt": "didn't", "cant": "can't", "isnt": "isn't", "neighbor": "neighbour", "mom": "mum", "pls": "please",
-    "u": "you", "ur": "your", "thx": "thanks", "hiya": "hi",
+    "dont": "don't", "didnt": "didn't", "cant": "can't", "isnt": "isn't", "neighbor": "neighbour",
+    "mom": "mum", "pls": "please", "u": "you", "ur": "your", "thx": "thanks", "hiya": "hi",
 }  # fmt: skip
 _GLUED = {"whats": "what", "whos": "who", "wheres": "where", "hows": "how", "whens": "when", "thats": "that"}
 _SELF = frozenset(("i", "i'm", "i've", "i'd", "i'll"))
@@ -76,7 +79,7 @@ def _pieces(text: str) -> list[str]:
 
 
 def split(text: str) -> list[Word]:
-    """The words of `text`, in order; never raises, empty for white space."""
+    """The words of `text`, in order; never raises. Of more than 480, the first 160 and the last 320."""
     words: list[Word] = []
     sentence: list[str] = []
     for piece in [*_pieces(text), ""]:
@@ -89,4 +92,4 @@ def split(text: str) -> list[Word]:
             for index, p in enumerate(sentence):
                 words.append(Word(p, key_of(p), starts=index == 0, shouted=shouted))
             sentence = []
-    return words
+    return words if len(words) <= MAX_WORDS else words[:HEAD_WORDS] + words[HEAD_WORDS - MAX_WORDS :]

@@ -74,8 +74,12 @@ def draw_batch(language: Language, rng: random.Random, plan: Plan, dialogues: in
     for _ in range(dialogues):
         ids = rng.sample(range(known, known + len(chosen)), min(ROWS_PER_DIALOGUE, len(chosen)))
         facts = plan.facts if plan.plain else rng.randint(1, plan.facts)
-        turns, asked = draw_dialogue(language, rng, ids, replace(plan, facts=facts))
+        begun = plan.turns
+        if plan.blank > 0 and rng.random() < plan.blank:
+            begun = facts = 0
+        turns, asked = draw_dialogue(language, rng, ids, replace(plan, turns=begun, facts=facts))
         history += [interaction(t.said, t.answer) for t in turns]
+        history += [[]] * (plan.turns - len(turns))  # nothing to read: memory stays as it is
         probes += asked
     parts = [_probe_rows(p) for p in probes]
     targets = pad([p[1] for p in parts])

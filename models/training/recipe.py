@@ -19,6 +19,7 @@ class Stage:
     facts: int
     asked: float = 0.6
     one_family: float = 0.45
+    blank: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,9 @@ class Recipe:
         Stage(250, 3, 3, asked=0.8, one_family=0.7),
         Stage(500, 4, 4, asked=0.8, one_family=0.7),
         Stage(1100, 6, 5, asked=0.7, one_family=0.6),
-        Stage(1600, 8, 7),
-        Stage(2100, 12, 12),
+        Stage(1300, 6, 5, asked=0.7, one_family=0.6, blank=0.1),
+        Stage(1500, 8, 7, blank=0.08),
+        Stage(1900, 12, 12, asked=0.55, blank=0.06),
     )
 
     def rate(self, step: int) -> tuple[float, float]:
@@ -59,6 +61,6 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {
-    "shipped": Recipe(steps=5000),
+    "shipped": Recipe(steps=4000),
     "tiny": Recipe(steps=4, dialogues=2, probes=2, stages=(Stage(0, 2, 1),)),
 }

@@ -10,27 +10,37 @@ Notable choices
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.text.tokenizer import Tokenizer
 from models.text.words import split
 from models.training.language.facts import Family
 from models.training.language.more_facts import FAMILIES
-from models.training.language.smalltalk import LISTS, SMALLTALK
+from models.training.language.nouns import LISTS
+from models.training.language.smalltalk import SMALLTALK
 
 KEY, VALUE, OTHER, ANY = -1, -2, -3, -4  # KK, VV, WW, XX
 LIST_NAMES = tuple(LISTS)  # food:XX and so on are -5, -6, ...
 Pattern = tuple[int, ...]
 
+
+def _bars(text: str) -> tuple[str, ...]:
+    return tuple(phrase.strip() for phrase in " ".join(text.split()).split(" | "))
+
+
 WHO_ASKED = ("Who is VV?", "Who's VV?", "Do you know who VV is?", "Tell me who VV is.", "Do you remember who VV is?")
 WHO_ANSWER = "VV is your KK."
 WHO_UNKNOWN = "I don't know who VV is yet."
-PREFIXES = (
-    "hi,|hello,|hey,|by the way,|so,|oh,|well,|also,|okay,|um,|just so you know,|one more thing,|hello.|hi!|hey!|"
-    "please,|listen,|btw,|and|ah,|good morning,|fyi,|thanks.|okay.|great.|cool.|nice.|haha,|right,|anyway,|quick question:|"
-    "let me think,|now|tell me,"
-).split("|")
-SUFFIXES = "please|thanks|thank you|by the way|you know|okay|again|now|today|right|actually|haha|:)|, please|for me".split("|")
+PREFIXES = _bars("""
+    hi, | hello, | hey, | by the way, | so, | oh, | well, | also, | okay, | um, | just so you know, | one more thing,
+    | hello. | hi! | hey! | please, | listen, | btw, | and | ah, | good morning, | fyi, | thanks. | okay. | great. |
+    cool. | nice. | haha, | right, | anyway, | quick question: | let me think, | now | tell me,
+""")
+SUFFIXES = _bars("""
+    please | thanks | thank you | by the way | you know | okay | again | now | today | right | actually | haha | :) |
+    , please | for me
+""")
 DISPLAY = {
     "i": "I", "i'm": "I'm", "i've": "I've", "i'd": "I'd", "i'll": "I'll", "monday": "Monday", "tuesday": "Tuesday",
     "wednesday": "Wednesday", "thursday": "Thursday", "friday": "Friday", "saturday": "Saturday", "sunday": "Sunday",
@@ -87,7 +97,8 @@ class Language:
     nouns: tuple[int, ...]  # known words that also serve as values and keys
 
 
-def _topics() -> list[tuple[list[str], str]]:
+def topics_of() -> list[tuple[list[str], str]]:
+    """Utterances and reply of every topic of small talk, as text."""
     out = []
     for block in SMALLTALK.strip().split("\n\n"):
         said, reply = block.rsplit("=>", 1)
@@ -95,7 +106,8 @@ def _topics() -> list[tuple[list[str], str]]:
     return out
 
 
-def _divide(phrases: tuple[str, ...], keep: int) -> tuple[list[str], list[str]]:
+def divide(phrases: tuple[str, ...], keep: int) -> tuple[list[str], list[str]]:
+    """Trained and held-out phrasings; the first `keep` are always trained."""
     seen = [p for i, p in enumerate(phrases) if i < keep or not held_out(p, 6)]
     return seen, [p for p in phrases if p not in seen]
 
@@ -104,9 +116,9 @@ def _vocabulary() -> set[str]:
     phrases: list[str] = [*WHO_ASKED, WHO_ANSWER, WHO_UNKNOWN, *PREFIXES, *SUFFIXES]
     for family in FAMILIES:
         for group in (family.statements, family.questions, family.corrections):
-            phrases += _divide(group, 3)[0]
+            phrases += divide(group, 3)[0]
         phrases += [*family.keys, family.answer, family.noted, family.changed, family.unknown]
-    for said, reply in _topics():
+    for said, reply in topics_of():
         phrases += [*(s for i, s in enumerate(said) if i < 3 or not held_out(s, 7)), reply]
     for words in LISTS.values():
         phrases += words
@@ -124,12 +136,12 @@ def build_language() -> Language:
         # A word of a held-out phrasing that training does not know is an unknown word: any.
         return tuple(markers.get(k, tokenizer.ids.get(k, ANY)) for k in keys_of(phrase))
 
-    def many(phrases: list[str]) -> tuple[Pattern, ...]:
+    def many(phrases: Sequence[str]) -> tuple[Pattern, ...]:
         return tuple(one(p) for p in phrases)
 
     facts = []
     for family in FAMILIES:
-        groups = [_divide(g, 3) for g in (family.statements, family.questions, family.corrections)]
+        groups = [divide(g, 3) for g in (family.statements, family.questions, family.corrections)]
         facts.append(
             FactPatterns(
                 family,
@@ -143,7 +155,7 @@ def build_language() -> Language:
             )
         )
     topics = []
-    for said, reply in _topics():
+    for said, reply in topics_of():
         unseen = [s for i, s in enumerate(said) if i >= 3 and held_out(s, 7)]
         topics.append(Topic(many([s for s in said if s not in unseen]), many(unseen), one(reply)))
     nouns = sorted({k for words in LISTS.values() for w in words for k in keys_of(w)} | {

@@ -55,6 +55,7 @@ class Plan:
     plain: bool = False  # evaluation: no wrappers around phrasings, ideal answers in the past
     known_value: float = 0.17
     long_value: float = 0.13
+    blank: float = 0.0  # share of the dialogues that have not begun: probes meet the start state
     empty_answers: float = 0.0  # more of them, as recalled texts have no answer
 
 

@@ -10,6 +10,8 @@ Notable choices
 
 from dataclasses import dataclass
 
+from models.training.language.nouns import ANIMALS, LIKES, PEOPLE, PROPERTIES, THINGS
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -31,38 +33,9 @@ def _lines(text: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in text.strip().splitlines() if line.strip())
 
 
-PEOPLE = (
-    "sister brother mother father mum dad boss friend wife husband son daughter teacher doctor neighbour aunt uncle cousin "
-    "grandma grandpa grandmother grandfather girlfriend boyfriend partner coach dentist colleague roommate landlord manager "
-    "nephew niece assistant therapist tutor flatmate fiance twin child kid"
-).split() + ["best friend", "older sister", "younger brother", "little sister", "big brother"]
-ANIMALS = (
-    "dog cat hamster rabbit horse parrot fish puppy kitten pet turtle snake bird pony goat cow pig chicken duck lizard mouse"
-).split()
-THINGS = (
-    "team band school company street village town city boat car bike robot hotel ship blog shop restaurant church club "
-    "university college startup podcast channel book project farm cottage bakery gym hospital tractor guitar plant teddy"
-).split()
-LIKES = (
-    "colour food song book movie film sport animal team band drink game season fruit show singer city number flower subject "
-    "dessert actor author holiday month day place restaurant snack vegetable cake country artist cheese writer tree tea"
-).split()
-PROPERTIES = (
-    "password username email nickname surname address postcode hometown star sign,blood type,shoe size,phone number,"
-    "room number,locker code,door code,eye colour,hair colour,middle name,last name,first name,flight number,seat number,"
-    "hobby,goal,plan,dream,religion,nationality,height,weight,size,budget,order number,wifi password,account,pin,gate,"
-    "mother tongue,major,position,title,usual breakfast,native language"
-)
-EVENTS = (
-    "appointment exam wedding interview flight meeting test party holiday deadline concert lesson trip match birthday race "
-    "anniversary graduation surgery checkup"
-).split() + ["dentist appointment", "doctor appointment", "job interview", "driving test"]
-OBJECTS = "keys glasses wallet phone passport umbrella bag charger notebook headphones ticket medicine coat tools".split()
-COUNTS = "kids children dogs cats brothers sisters siblings cars bikes rabbits plants grandchildren houses books".split()
-
 NAMED = Family(
     "named",
-    tuple(PEOPLE + ANIMALS + THINGS),
+    (*PEOPLE, *ANIMALS, *THINGS),
     _lines("""
     My KK is called VV.
     My KK's name is VV.
@@ -280,7 +253,7 @@ SELF = Family(
 
 LIKED = Family(
     "favourite",
-    tuple(LIKES),
+    LIKES,
     _lines("""
     My favourite KK is VV.
     VV is my favourite KK.
@@ -353,7 +326,7 @@ LIKED = Family(
 
 PROPERTY = Family(
     "property",
-    tuple(w for part in PROPERTIES.split(",") for w in ([part] if " " in part and len(part) < 20 else part.split())),
+    PROPERTIES,
     _lines("""
     My KK is VV.
     VV is my KK.
