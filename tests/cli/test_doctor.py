@@ -260,7 +260,11 @@ def test_nobody_listens_at_the_address_given() -> None:
     assert "127.0.0.1:9" in wrong(invoke("doctor", "--json", "--url", "http://127.0.0.1:9", "--key", "k"), "api")
 
 
-def test_a_service_that_cannot_take_a_turn() -> None:
+def test_a_service_that_cannot_take_a_turn(tmp_path: Path) -> None:
+    (tmp_path / "memos-data").mkdir(mode=0o700)
+    (tmp_path / "memos-data" / "model.log").write_text(
+        "x" * 20_000 + "\nModuleNotFoundError: No module named 'models'\n\n"
+    )
     parts = {
         "database": {"ok": True, "latency_ms": 1.0},
         "generator": {"ok": False, "code": "model_unavailable", "detail": "no answer", "hint": "Start the worker."},
@@ -271,8 +275,8 @@ def test_a_service_that_cannot_take_a_turn() -> None:
         found = invoke("doctor", "--json", "--url", server.url, "--key", "k")
         assert "no answer" in wrong(found, "api: generator")
         seen = checks(found)
-        assert seen["api: generator"]["mend"] == "Start the worker."
         assert seen["process: model"]["status"] == "warning"
+        assert "its log ends: ModuleNotFoundError: No module named 'models'" in seen["process: model"]["detail"]
         assert seen["background work"]["status"] == "warning"
         assert seen["api"]["version"] == "9"
         server.will(problem(500, "internal"))

@@ -2,6 +2,8 @@
 then looks at this machine only) and changes nothing.
 """
 
+from pathlib import Path
+
 import typer
 
 from memos.cli.doctor.report import Report
@@ -30,7 +32,8 @@ def _examine(session: Session, report: Report) -> None:
     with report.guard("configuration"):
         settings = configuration(session, report)
     with report.guard("api"):
-        serving = service.service(session, report)
+        folder = session.data_dir if settings is None else settings.data_dir
+        serving = service.service(session, report, (folder or Path("memos-data")).absolute())
     if settings is not None:
         with report.guard("data directory"):
             machine.data_directory(report, settings)

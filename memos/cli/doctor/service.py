@@ -2,6 +2,7 @@
 processes it keeps running.
 """
 
+from pathlib import Path
 from typing import Any
 
 from memos.cli.doctor.report import Report, Setting
@@ -9,16 +10,17 @@ from memos.cli.session import Session
 
 HASHES = ("sha256", "fingerprint", "bytes")  # too long to be read here
 SHORT_HASH = 12
+LOG_TAIL_BYTES = 8192
 LOG_MEND = "See the service's output and the logs in its data directory."
 MENDS = {
     "database": "See postgres above; the service connects again by itself.",
-    "generator": "See the model worker's log (DATA_DIR/model.log); the service starts it again by itself.",
+    "generator": "See the model worker: the process below, or the address in MEMOS_MODEL_URL.",
     "relay": "Restart the service; if it stays so, see `memos jobs --status failed`.",
 }
 
 
-def service(session: Session, report: Report) -> bool:
-    """True when a service is up and takes turns."""
+def service(session: Session, report: Report, data_dir: Path) -> bool:
+    """True when a service is up and takes turns. `data_dir` is where an embedded one keeps its logs."""
     from memos.sdk import APIConnectionError, APIStatusError, Memos, NotConfiguredError
 
     try:
@@ -44,21 +46,21 @@ def service(session: Session, report: Report) -> bool:
         mend = None if ready.ok else "See the parts named below."
         report.add("api", "ok" if ready.ok else "wrong", detail, version=ready.version, mend=mend)
         for name, check in ready.checks.items():
-            _part(report, name, check)
+            _part(report, name, check, data_dir)
         _key_and_stats(report, client)
         return ready.ok
 
 
-def _part(report: Report, name: str, check: dict[str, Any]) -> None:
+def _part(report: Report, name: str, check: dict[str, Any], data_dir: Path) -> None:
     detail = check.get("detail")
     if name == "processes" and isinstance(detail, dict):
         for child, state in detail.items():
-            _process(report, child, state)
+            _process(report, child, state, data_dir / f"{child}.log")
         return
     if check.get("ok"):
         report.add(_shown(name), "ok", _summary(check), version=_version_of(detail))
         return
-    mend = check.get("hint") or MENDS.get(name, LOG_MEND)
+    mend = MENDS.get(name) or check.get("hint") or LOG_MEND
     report.add(_shown(name), "wrong", _summary(check), mend=str(mend))
 
 
@@ -66,13 +68,27 @@ def _shown(name: str) -> str:
     return name if name == "relay" else f"api: {name}"
 
 
-def _process(report: Report, name: str, state: Any) -> None:
+def _process(report: Report, name: str, state: Any, log: Path) -> None:
     """A supervised child: postgres, the model worker."""
     fields = state if isinstance(state, dict) else {"state": state}
     running = fields.get("state") in ("up", "running", "ready", "ok")
     shown = ", ".join(f"{key} {value}" for key, value in fields.items() if value is not None and key != "started")
-    mend = None if running else f"See DATA_DIR/{name}.log; the service starts it again by itself."
+    last = None if running else last_line(log)
+    if last:
+        shown += f"; its log ends: {last}"
+    mend = None if running else f"See {log}; the service starts it again by itself."
     report.add(f"process: {name}", "ok" if running else "warning", shown, mend=mend)
+
+
+def last_line(log: Path) -> str | None:
+    """Of a log that may be large, and may be somebody else's."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:
+        return None
+    return next((line.strip() for line in reversed(lines) if line.strip()), None)
 
 
 def _summary(check: dict[str, Any]) -> str:
