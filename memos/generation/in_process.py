@@ -28,7 +28,7 @@ from memos.generation.port import (
 from memos.generation.state_cache import StateCache
 from memos.kit.blobs import BlobCorrupt, BlobMissing, Blobs, sha256_hex
 from memos.kit.errors import Unavailable
-from memos.kit.unit_of_work import assert_no_open_transaction
+from memos.kit.transactions import assert_no_open_transaction
 
 LOG = structlog.get_logger(__name__)
 S = TypeVar("S")

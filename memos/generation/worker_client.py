@@ -37,7 +37,7 @@ from memos.generation.wire import (
     TokenEvent,
     error_of,
 )
-from memos.kit.unit_of_work import assert_no_open_transaction
+from memos.kit.transactions import assert_no_open_transaction
 
 LOG = structlog.get_logger(__name__)
 CONNECT_TIMEOUT_S = 2.0

@@ -7,7 +7,7 @@ sees it (law 5). While one is open in a task, no model may compute: the generato
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar, Token
+from contextvars import Token
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,8 +16,8 @@ from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from memos.kit.errors import Unavailable
+from memos.kit.transactions import OPEN
 
-OPEN: ContextVar[int] = ContextVar("memos_open_transactions", default=0)
 _BIND = text("SELECT set_config('memos.tenant', :tenant, true)")
 
 
@@ -25,12 +25,6 @@ class DatabaseUnavailable(Unavailable):
     """The database cannot be reached."""
 
     code = "database_unavailable"
-
-
-def assert_no_open_transaction() -> None:
-    """Raises if this task holds a transaction open: a model may take seconds, a row lock must not."""
-    if OPEN.get():
-        raise RuntimeError("a model was asked to compute inside a database transaction")
 
 
 class UnitOfWork:
