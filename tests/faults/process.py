@@ -11,7 +11,7 @@ from typing import Any
 from tests.faults.points import VARIABLE, install
 
 if __name__ == "__main__":
-    processes: list[Any] = sys.argv[1].split(",")
+    processes: list[Any] = [name for name in sys.argv[1].split(",") if name]
     module = sys.argv[2]
     if VARIABLE in os.environ:
         install(*processes)

@@ -5,7 +5,6 @@ API runs the relay. `Embedded`: one `memos serve` with everything below it. Both
 and what it takes to have it back.
 """
 
-import importlib.util
 import os
 import signal
 import socket
@@ -14,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -49,12 +48,14 @@ class Program:
     argv: Sequence[str]
     env: Mapping[str, str]
     log: Path
-    ready: Callable[[], bool]
+    ready: "Ready"
     process: "subprocess.Popen[bytes] | None" = None
+    began_at: int = 0
 
     def start(self) -> None:
         """Forks and returns; `await_ready` waits."""
         with self.log.open("ab") as log:
+            self.began_at = log.seek(0, os.SEEK_END)
             self.process = spawn(
                 [sys.executable, "-m", *self.argv], env=os.environ | self.env, output=log, cwd=REPOSITORY
             )
@@ -62,8 +63,14 @@ class Program:
     def await_ready(self) -> None:
         process = self.process
         assert process is not None
-        up = await_ready(process, self.ready, READY_TIMEOUT_S)
-        assert up, f"{self.name} did not start:\n{self.log.read_text()[-3000:]}"
+        up = await_ready(process, lambda: self.ready(self), READY_TIMEOUT_S)
+        assert up, f"{self.name} did not start:\n{self.said()[-3000:]}"
+
+    def said(self) -> str:
+        """What the present process has written."""
+        with self.log.open("rb") as log:
+            log.seek(self.began_at)
+            return log.read().decode(errors="replace")
 
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
@@ -81,12 +88,14 @@ class Program:
 
 @dataclass
 class Victim:
-    """Something to kill. `kill` returns when it is dead, `restore` when it serves again; `alive` looks once."""
+    """Something to kill. `kill` returns when it is dead, `restore` when it serves again; `alive` looks once.
+    `database`: the database dies with it."""
 
     name: str
     kill: Callable[[], None]
     restore: Callable[[], None]
     alive: Callable[[], bool]
+    database: bool = False
 
 
 @dataclass
@@ -95,14 +104,21 @@ class Topology:
 
     urls: list[str]
     api_key: str
-    admin_url: Callable[[], str]
+    admin_url: str
     blobs: Path
     victims: dict[str, Victim]
     crash_file: Path
 
 
-def answers(url: str, path: str) -> Callable[[], bool]:
-    def look() -> bool:
+Ready = Callable[[Program], bool]
+
+
+def says(text: str) -> Ready:
+    return lambda program: text in program.said()
+
+
+def answers(url: str, path: str) -> Ready:
+    def look(program: Program) -> bool:
         try:
             with urlopen(f"{url}{path}", timeout=5) as answer:
                 return int(answer.status) == 200
@@ -113,9 +129,7 @@ def answers(url: str, path: str) -> Callable[[], bool]:
 
 
 @contextmanager
-def split(
-    *, apis: int = 1, redis_url: str | None = None, crash_points: bool = True, **settings: str
-) -> Iterator[Topology]:
+def split(settings: Mapping[str, str], *, apis: int = 1, redis_url: str | None = None) -> Iterator[Topology]:
     """Every process on its own. `settings` are MEMOS_ variables by their names without the prefix, in lower case."""
     with folder() as data_dir:
         postgres = EmbeddedPostgres(data_dir / "postgres")
@@ -131,7 +145,7 @@ def split(
             "MEMOS_SECRET": SECRET,
             "MEMOS_GENERATOR": "echo",
             **({"MEMOS_REDIS_URL": redis_url} if redis_url else {}),
-            **({"MEMOS_TEST_CRASH": str(crash_file)} if crash_points else {}),
+            "MEMOS_TEST_CRASH": str(crash_file),
             **{f"MEMOS_{name.upper()}": value for name, value in settings.items()},
         }
         key = ensure_admin_key(
@@ -146,7 +160,7 @@ def split(
             victims = {program.name: _victim(program) for program in programs}
             victims |= {"postmaster": _postmaster(postgres), "backend": _backend(postgres)}
             yield Topology(
-                [f"http://127.0.0.1:{port}" for port in api_ports], key, lambda: postgres.admin_url, blobs, victims,
+                [f"http://127.0.0.1:{port}" for port in api_ports], key, postgres.admin_url, blobs, victims,
                 crash_file,
             )  # fmt: skip
         finally:
@@ -158,7 +172,7 @@ def split(
 def _programs(env: dict[str, str], data_dir: Path, model_port: int, api_ports: list[int], redis: bool) -> list[Program]:
     """Each behind the wrapper that can make it die at a crash point; without one armed it is the program itself."""
 
-    def program(name: str, processes: str, module: str, *arguments: str, ready: Callable[[], bool]) -> Program:
+    def program(name: str, processes: str, module: str, *arguments: str, ready: Ready) -> Program:
         argv = ["tests.faults.process", processes, module, *arguments]
         return Program(name, argv, env, data_dir / f"{name}.log", ready)
 
@@ -171,13 +185,10 @@ def _programs(env: dict[str, str], data_dir: Path, model_port: int, api_ports: l
         ready = answers(f"http://127.0.0.1:{port}", "/readyz")
         made.append(program(name, passes, "memos.cli.main", "serve", "--port", str(port), ready=ready))
     if redis:
-        for name in ("relay", "consumer"):
-            made.append(program(name, "worker", f"workers.{name}", ready=lambda: True))
+        made.append(program("relay", "worker", "workers.relay", ready=says("relay.started")))
+        # Its Celery worker is another program, which passes no points; it dies with the consumer.
+        made.append(program("consumer", "", "workers.consumer", "--concurrency", "2", ready=says(" ready.")))
     return made
-
-
-def has_redis_workers() -> bool:
-    return all(importlib.util.find_spec(f"workers.{name}") is not None for name in ("relay", "consumer"))
 
 
 def _victim(program: Program) -> Victim:
@@ -195,7 +206,7 @@ def _postmaster(postgres: EmbeddedPostgres) -> Victim:
         postgres.stop()
         postgres.start()
 
-    return Victim("postmaster", kill, restore, postgres.alive)
+    return Victim("postmaster", kill, restore, postgres.alive, database=True)
 
 
 def _backend(postgres: EmbeddedPostgres) -> Victim:
@@ -219,7 +230,7 @@ def _serves(pid: int) -> bool:
 
 
 @contextmanager
-def embedded(**settings: str) -> Iterator[Topology]:
+def embedded(settings: Mapping[str, str]) -> Iterator[Topology]:
     """`memos serve` on a data directory of its own; killing it takes its Postgres along."""
     with folder() as data_dir:
         url = f"http://127.0.0.1:{(port := free_port())}"
@@ -236,10 +247,6 @@ def embedded(**settings: str) -> Iterator[Topology]:
             except FileNotFoundError:
                 return None
 
-        def admin_url() -> str:
-            host = (cluster / "postmaster.pid").read_text().splitlines()[4]
-            return f"postgresql+psycopg://postgres@/memos?host={host}&port=5432"
-
         def kill_postmaster() -> None:
             process = postmaster()
             assert process is not None
@@ -247,15 +254,15 @@ def embedded(**settings: str) -> Iterator[Topology]:
             assert wait_until(lambda: not process.alive(), GONE_TIMEOUT_S)
 
         def await_postmaster() -> None:
-            assert wait_until(lambda: postmaster() is not None and service.ready(), READY_TIMEOUT_S)
+            assert wait_until(lambda: postmaster() is not None and service.ready(service), READY_TIMEOUT_S)
 
         try:
             service.start()
             service.await_ready()
-            victims = {
-                "service": _victim(service),
-                "postmaster": Victim("postmaster", kill_postmaster, await_postmaster, lambda: postmaster() is not None),
-            }
+            host = (cluster / "postmaster.pid").read_text().splitlines()[4]
+            admin_url = f"postgresql+psycopg://postgres@/memos?host={host}&port=5432"
+            database = Victim("postmaster", kill_postmaster, await_postmaster, lambda: postmaster() is not None, True)
+            victims = {"service": replace(_victim(service), database=True), "postmaster": database}
             key = (data_dir / "admin.key").read_text().strip()
             yield Topology([url], key, admin_url, data_dir / "blobs", victims, crash_file)
         finally:
