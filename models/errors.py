@@ -1,11 +1,11 @@
 """What can go wrong in neural code, as one tree.
 
-    ModelError
-      CheckpointCorrupt   the released files are not the ones that were released
-      StateRejected
-        StateMismatch     a sound state of another model; `fields` names what differs
-        StateCorrupt      truncated, malformed, of wrong shapes, or not finite
-      EmbedderUnavailable the sentence encoder's weights are missing or are not the expected ones
+ModelError
+  CheckpointCorrupt   the released files are not the ones that were released
+  StateRejected
+    StateMismatch     a sound state of another model; `fields` names what differs
+    StateCorrupt      truncated, malformed, of wrong shapes, or not finite
+  EmbedderUnavailable the sentence encoder's weights are missing or are not the expected ones
 """
 
 from collections.abc import Sequence

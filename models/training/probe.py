@@ -4,7 +4,7 @@ Notable choices
 * Everything is text in, text out: the engine answers every turn itself, as it does when it serves.
 * Values are words drawn from a seed that training never used: invented ones, and words of the vocabulary apart.
 * A question counts as right when the answer has the told value and no other value told in that conversation.
-* Controls in the same run: the start state (no memory), and a memory that keeps only the previous interaction, which the
+* Controls in the same run: the start state (no memory), and a memory of the previous interaction only, which the
   overlap metrics of the paper hardly tell from a trained one.
 """
 
