@@ -57,6 +57,16 @@ def post(client: httpx2.Client, path: str, body: Any = None, *, key: str | None 
     return answer
 
 
+def settled(client: httpx2.Client, conversation: str) -> dict[str, Any]:
+    """The conversation, once every turn is in its memory."""
+
+    def found() -> dict[str, Any]:
+        view: dict[str, Any] = client.get(f"/v1/conversations/{conversation}").json()
+        return view if view["pending_turns"] == 0 else {}
+
+    return eventually(found, 30)
+
+
 def turns(client: httpx2.Client, conversation: str) -> list[dict[str, Any]]:
     return everything(client, f"/v1/conversations/{conversation}/turns")
 
