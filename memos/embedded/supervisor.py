@@ -50,7 +50,7 @@ class Child:
 class Backoff:
     """The delay before a restart doubles from `first_s` to `most_s`; a run of `steady_s` starts it over."""
 
-    first_s: float = 0.5
+    first_s: float = 0.1
     most_s: float = 30.0
     steady_s: float = 60.0
 
