@@ -33,7 +33,7 @@ class CeleryDispatcher:
         await self._in_thread(lambda: self._publish(job))
 
     async def reset(self) -> None:
-        await asyncio.to_thread(self._app.pool.force_close_all)
+        await asyncio.to_thread(self._app.pool.force_close_all, close_pool=False)
 
     async def aclose(self) -> None:
         await asyncio.to_thread(self._app.close)

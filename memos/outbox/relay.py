@@ -20,6 +20,7 @@ from memos.outbox.jobs import JobRunner
 
 LOG = structlog.get_logger(__name__)
 MOST_PER_CLAIM = 32
+PAUSE_S = 0.5
 STOP_GRACE_S = 10.0
 
 
@@ -93,20 +94,19 @@ class Relay:
         self._dispatcher = dispatcher
         self._settings = settings
         self._owner = f"relay-{secrets.token_hex(8)}"
-        self.last_round = time.monotonic()
+        self._unavailable_since: float | None = None
         self.dispatched = 0
 
     async def run(self) -> None:
         """Runs until cancelled."""
         while True:
-            claimed = 0
             try:
                 claimed = await self.round()
-            except Unavailable as error:
-                LOG.warning("relay.unavailable", code=error.code, reason=error.message)
             except MemosError as error:
-                LOG.error("relay.error", reason=error.message)
-            self.last_round = time.monotonic()
+                self._unavailable(error)
+                await asyncio.sleep(PAUSE_S)  # no wake-up mends what is down
+                continue
+            self._available()
             if not claimed:
                 await self._wakeups.wait(OUTBOX, self._settings.relay_poll_s)
 
@@ -125,6 +125,18 @@ class Relay:
                 raise
             self.dispatched += 1
         return len(jobs)
+
+    def _unavailable(self, error: MemosError) -> None:
+        """Said once per outage, not once per try."""
+        if self._unavailable_since is None:
+            self._unavailable_since = time.monotonic()
+            log = LOG.warning if isinstance(error, Unavailable) else LOG.error
+            log("relay.unavailable", code=error.code, reason=error.message)
+
+    def _available(self) -> None:
+        if self._unavailable_since is not None:
+            LOG.info("relay.available_again", after_s=round(time.monotonic() - self._unavailable_since, 1))
+            self._unavailable_since = None
 
     async def _release(self, jobs: Sequence[ClaimedJob]) -> None:
         """Puts jobs back that were not sent. One that was sent after all finds its row queued and does nothing."""

@@ -18,6 +18,8 @@ from memos.outbox.verdict import Verdict
 
 # A waiting job is nudged by what it waits for, in that one's own transaction; this is for what nobody foresaw.
 WAIT_S = 5.0
+# How long a relay may take to see a lapsed lease before that is its neglect.
+RELAY_S = 2.0
 # A job whose message could not be sent: the broker is full or just gone.
 UNSENT_S = 1.0
 
@@ -102,20 +104,23 @@ _COUNTS = text("""
            coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE status IN ('queued', 'running'))), 0)
              ::float8 AS oldest_age_s
     FROM outbox WHERE status <> 'done'""")
-# Due work that nobody is at: not dispatched yet, or dispatched and not taken. What waits behind a run or a failed job
-# of its own subject is nobody's neglect.
+# Due work that nobody is at: `undispatched` is a relay's neglect (a lapsed lease too, once it had time to see it),
+# `untaken` a worker's. What waits behind a run or a failed job of its own subject is nobody's.
 _NEGLECT = text("""
     WITH idle AS (
-      SELECT o.status, CASE WHEN o.lease_owner LIKE 'worker-%' THEN o.lease_expires_at ELSE o.available_at END AS since
+      SELECT CASE WHEN o.status = 'queued' OR o.lease_expires_at < now() - make_interval(secs => :relay_s)
+                  THEN 'undispatched' ELSE 'untaken' END AS how,
+             extract(epoch FROM now() - CASE WHEN o.lease_owner LIKE 'worker-%' THEN o.lease_expires_at
+                                             ELSE o.available_at END) AS age_s
       FROM outbox o
       WHERE ((o.status = 'queued' AND o.available_at <= now())
              OR (o.status = 'running' AND (o.lease_owner LIKE 'relay-%' OR o.lease_expires_at < now())))
         AND NOT EXISTS (
           SELECT FROM outbox b WHERE b.subject = o.subject AND b.task = o.task AND (b.status = 'failed'
             OR (b.status = 'running' AND b.lease_owner LIKE 'worker-%' AND b.lease_expires_at >= now()))))
-    SELECT coalesce(max(age_s) FILTER (WHERE status = 'queued'), 0)::float8 AS undispatched_s,
-           coalesce(max(age_s) FILTER (WHERE status = 'running'), 0)::float8 AS untaken_s
-    FROM (SELECT status, extract(epoch FROM now() - since) AS age_s FROM idle) aged""")
+    SELECT coalesce(max(age_s) FILTER (WHERE how = 'undispatched'), 0)::float8 AS undispatched_s,
+           coalesce(max(age_s) FILTER (WHERE how = 'untaken'), 0)::float8 AS untaken_s
+    FROM idle""")
 
 
 async def record(work: UnitOfWork, *, task: str, subject: str, turn_id: str | None) -> None:
@@ -195,4 +200,4 @@ async def counts(work: UnitOfWork) -> RowMapping:
 
 async def neglect(work: UnitOfWork) -> RowMapping:
     """Seconds for which this tenant's longest neglected job was due undispatched, and dispatched but untaken."""
-    return await work.one(_NEGLECT)
+    return await work.one(_NEGLECT, relay_s=RELAY_S)
