@@ -76,7 +76,12 @@ async def _serve_embedded(settings: Settings, data: DataDirectory, console: Cons
 
         def on_up(url: str) -> None:
             data.announce(url, _version())
-            own = (f"Admin key  {admin_key_path(data.path)}", f"Data       {data.path}")
+            loading = [name for name, report in supervisor.status().items() if report["state"] != "running"]
+            own = (
+                *(f"Loading    {name}" for name in loading),
+                f"Admin key  {admin_key_path(data.path)}",
+                f"Data       {data.path}",
+            )
             console.print(_panel(filled, url, *own))
 
         return await _serve_app(app, listener, stop, on_up)

@@ -165,6 +165,7 @@ def test_the_api_serves_while_the_model_worker_cannot_start(data: Path, tmp_path
     path = worker_in(tmp_path, "raise SystemExit('no weights')")
     with Parent("run_serve", data, "rxt", "0", PYTHONPATH=path) as parent:
         service = service_of(parent, data)
+        assert "Loading    model" in parent.output()
         eventually(lambda: get(service.url, "/facts")["children"]["model"]["restarts"] >= 1, "it was tried again")
         facts = get(service.url, "/facts")
         assert facts["children"]["model"]["state"] in ("restarting", "starting")
