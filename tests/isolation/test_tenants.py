@@ -1,0 +1,192 @@
+"""Two tenants, every endpoint of the OpenAPI document: neither ever sees, changes or stops what is the other's (P7).
+
+The other tenant's ids are put wherever a call takes one. A call that is new in the document and has no line here fails
+the test.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.api.talk import eventually, everything, held, look, of, post, problem, say, turns
+from tests.isolation.tenants import Tenant, strangers
+from tests.support.live import Live
+
+# Every call of the document, by method and path, with the body it is sent.
+BODIES: dict[str, dict[str, Any] | None] = {
+    "POST /v1/conversations": {"user_id": "the-same-user"},
+    "GET /v1/conversations": None,
+    "GET /v1/conversations/{conversation_id}": None,
+    "POST /v1/conversations/{conversation_id}/rollback": {"to_turn": 0},
+    "POST /v1/conversations/{conversation_id}/fork": {"at_turn": 1},
+    "POST /v1/conversations/{conversation_id}/turns": {"input": "may I?"},
+    "GET /v1/conversations/{conversation_id}/turns": None,
+    "POST /v1/conversations/{conversation_id}/turns/import": {"turns": [{"input": "may I?", "output": "no"}]},
+    "GET /v1/turns/{turn_id}": None,
+    "GET /v1/turns/{turn_id}/explanation": None,
+    "POST /v1/turns/{turn_id}/cancel": None,
+    "GET /v1/cubes": None,
+    "GET /v1/cubes/{cube_id}": None,
+    "GET /v1/cubes/{cube_id}/versions": None,
+    "GET /v1/cubes/{cube_id}/versions/{number}": None,
+    "GET /v1/cubes/{cube_id}/versions/{number}/payload": None,
+    "GET /v1/cubes/{cube_id}/lineage": None,
+    "GET /v1/jobs": None,
+    "GET /v1/jobs/{job_id}": None,
+    "POST /v1/jobs/{job_id}/retry": None,
+    "POST /v1/keys": {"name": "mine", "scopes": ["read"]},
+    "GET /v1/keys": None,
+    "DELETE /v1/keys/{key_id}": None,
+    "POST /v1/tenants": {"name": "third"},
+    "GET /v1/stats": None,
+    "GET /healthz": None,
+    "GET /readyz": None,
+}
+LISTS = {
+    "/v1/conversations": [{}, {"user_id": "the-same-user"}],
+    "/v1/cubes": [{}, {"user_id": "the-same-user"}, {"conversation_id": "conversation_id"}, {"kind": "activation"}],
+    "/v1/jobs": [{}, {"status": "done"}, {"status": "failed"}],
+    "/v1/keys": [{}],
+}
+
+
+def _tenant(live: Live, operator: httpx2.Client, words: str) -> Tenant:
+    """Both tenants have a user of the same name, and say things in the same order."""
+    key = post(operator, "/v1/tenants", {"name": words}).json()["admin_key"]
+    client = live.client(key["key"])
+    conversation = live.conversation(client, "the-same-user")
+    for number in range(2):
+        say(client, conversation, f"{words} {number}", key="the-same-key" if number else None)
+    view = live.settled(client, conversation)
+    turn = turns(client, conversation)[0]
+    job = client.get("/v1/jobs").json()["items"][-1]
+    version = client.get(f"/v1/cubes/{view['state_cube_id']}/versions/1").json()
+    other_key = post(client, "/v1/keys", {"name": words, "scopes": ["read"]}).json()
+    ids = {
+        "conversation_id": conversation, "turn_id": turn["id"], "cube_id": view["state_cube_id"], "job_id": job["id"],
+        "key_id": other_key["id"], "version_id": version["id"], "hash": version["hash"],
+        "payload": version["payload_sha256"], "own_key": key["id"], "prefix": key["prefix"],
+    }  # fmt: skip
+    return Tenant(client, ids, words)
+
+
+@pytest.fixture(scope="module")
+def tenants(live: Live) -> Iterator[tuple[Tenant, Tenant]]:
+    with live.client() as operator:
+        pair = _tenant(live, operator, "walrus"), _tenant(live, operator, "oyster")
+    yield pair
+    for tenant in pair:
+        tenant.client.close()
+
+
+def _operations(client: httpx2.Client) -> list[str]:
+    paths = client.get("/openapi.json").json()["paths"]
+    return sorted(f"{method.upper()} {path}" for path, operations in paths.items() for method in operations)
+
+
+def test_every_endpoint_is_driven(tenants: tuple[Tenant, Tenant]) -> None:
+    assert _operations(tenants[0].client) == sorted(BODIES)
+
+
+@pytest.mark.parametrize("call", BODIES)
+@pytest.mark.parametrize("turned", [False, True], ids=["one", "other"])
+def test_what_is_the_others_does_not_exist(live: Live, tenants: tuple[Tenant, Tenant], call: str, turned: bool) -> None:
+    """The same 404 as for what was never there, no word of the other's, and nothing of it changed."""
+    mine, other = tenants[::-1] if turned else tenants
+    before = _everything(live, other)
+    method, path = call.split(" ")
+    names_something = "{" in path.replace("{number}", "")
+    address = path.format(**other.ids, number=1)
+    headers = {"Idempotency-Key": f"{turned}:{call.replace(' ', ':')}"}
+    answer = mine.client.request(method, address, json=BODIES[call], headers=headers)
+    if names_something:
+        body = problem(answer, 404, "not_found")
+        nothing = problem(mine.client.request(method, _unknown(path), json=BODIES[call]), 404, "not_found")
+        assert nothing["title"] == body["title"]
+        assert nothing["hint"] == body["hint"]
+        told = answer.text.replace(body["instance"], "").replace(body["detail"], "")  # the id that was asked for
+        assert strangers([told], other) == []
+    elif call == "POST /v1/tenants":
+        problem(answer, 403, "forbidden")  # an operator's alone
+    else:
+        assert answer.is_success, answer.text
+        assert strangers([answer.text], other) == []
+    assert _everything(live, other) == before
+
+
+def _unknown(path: str) -> str:
+    prefixes = {"conversation_id": "conv", "turn_id": "turn", "cube_id": "cube", "job_id": "job", "key_id": "key"}
+    zeros = {name: f"{prefix}_{'0' * 32}" for name, prefix in prefixes.items()}
+    return path.format(**zeros, number=1)
+
+
+def _everything(live: Live, tenant: Tenant) -> list[dict[str, Any]]:
+    """All that the database holds of a tenant, past row-level security; once its own work has come to rest."""
+    busy = "SELECT 1 FROM outbox o JOIN conversations c USING (tenant_id) WHERE c.id = %s AND o.status <> 'done'"
+    eventually(lambda: look(live, busy, tenant.ids["conversation_id"]) == [])
+    ours = "WITH me AS (SELECT tenant_id AS id FROM conversations WHERE id = %s) "
+    tables = ["conversations", "turns", "memcubes", "memcube_versions", "lineage_edges", "turn_reads", "outbox",
+              "idempotency_keys", "api_keys", "blobs"]  # fmt: skip
+    counts = ", ".join(
+        f"(SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t, me WHERE t.tenant_id = me.id) {table}"
+        for table in tables
+    )
+    return look(live, f"{ours} SELECT {counts}", tenant.ids["conversation_id"])
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_lists_hold_only_ones_own(tenants: tuple[Tenant, Tenant], path: str) -> None:
+    for mine, other in (tenants, tenants[::-1]):
+        for filters in LISTS[path]:
+            query = {name: other.ids.get(value, value) for name, value in filters.items()}
+            text = mine.client.get(path, params={"limit": 200} | query).text
+            assert strangers([text], other) == []
+        assert mine.client.get(path).json()["items"] != []
+    own, others = [{str(item["id"]) for item in everything(tenant.client, path)} for tenant in tenants]
+    assert own.isdisjoint(others)
+
+
+def test_a_cursor_of_the_others_opens_nothing(tenants: tuple[Tenant, Tenant]) -> None:
+    mine, other = tenants
+    for path in ("/v1/jobs", "/v1/keys"):
+        cursor = other.client.get(path, params={"limit": 1}).json()["next_cursor"]
+        assert cursor is not None
+        answer = mine.client.get(path, params={"cursor": cursor})
+        assert strangers([answer.text], other) == []
+
+
+def test_the_same_key_and_the_same_user_are_two(tenants: tuple[Tenant, Tenant]) -> None:
+    """Both used one Idempotency-Key for one body: each got an answer of its own, from a memory of its own."""
+    for mine, other in (tenants, tenants[::-1]):
+        text = f"{mine.words} 1"
+        again = say(mine.client, mine.ids["conversation_id"], text, key="the-same-key")
+        assert held(again["output"]) == of(f"{mine.words} 0")
+        assert other.words not in str(again)
+
+
+def test_a_foreign_turn_under_way_cannot_be_stopped(live: Live, tenants: tuple[Tenant, Tenant]) -> None:
+    mine, other = tenants
+    conversation = live.conversation(other.client)
+    with other.client.stream(
+        "POST", f"/v1/conversations/{conversation}/turns", json={"input": "/slow 60 a b c d e f", "stream": True}
+    ) as answer:
+        turn = turns(other.client, conversation)[0]
+        problem(mine.client.post(f"/v1/turns/{turn['id']}/cancel"), 404, "not_found")
+        body = answer.read().decode()
+    assert '"finish_reason":"stop"' in body
+
+
+def test_the_test_sees_a_dropped_policy(live: Live, tenants: tuple[Tenant, Tenant]) -> None:
+    """Planted: without the policy on turns, and with one that lets everything through, the other's turn is shown."""
+    mine, other = tenants
+    address = f"/v1/turns/{other.ids['turn_id']}"
+    look(live, "ALTER POLICY tenant ON turns USING (true)")
+    try:
+        leaked = mine.client.get(address)
+        assert leaked.status_code == 200
+        assert "oyster" in strangers([leaked.text], other)
+    finally:
+        look(live, "ALTER POLICY tenant ON turns USING (tenant_id = memos_tenant())")
+    problem(mine.client.get(address), 404, "not_found")
