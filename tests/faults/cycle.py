@@ -126,7 +126,7 @@ def run(topology: Topology, kill: Kill, seed: int) -> Cycle:
     writers.stop()
     writers.join()
     drained_s = time.monotonic()
-    await_true(lambda: _open(topology, ids) == (0, 0, 0), "everything is settled", DRAIN_TIMEOUT_S)
+    await_true(lambda: open_work(topology, ids) == (0, 0, 0), "everything is settled", DRAIN_TIMEOUT_S)
     cycle.drain_s = time.monotonic() - drained_s
     _conclude(topology, ids, writers, dead_s, cycle)
     return cycle
@@ -166,7 +166,7 @@ def _strike(
     return dead_s, dead
 
 
-def _open(topology: Topology, ids: list[str]) -> tuple[int, int, int]:
+def open_work(topology: Topology, ids: list[str]) -> tuple[int, int, int]:
     """(accepted turns, answered turns, open jobs); (-1, -1, -1) while the database is recovering."""
     try:
         with connect(topology.admin_url) as connection:
@@ -178,7 +178,7 @@ def _open(topology: Topology, ids: list[str]) -> tuple[int, int, int]:
 
 def _count_open(topology: Topology, ids: list[str], cycle: Cycle) -> None:
     deadline = time.monotonic() + 20
-    while (found := _open(topology, ids)) == (-1, -1, -1) and time.monotonic() < deadline:
+    while (found := open_work(topology, ids)) == (-1, -1, -1) and time.monotonic() < deadline:
         time.sleep(0.02)
     cycle.open_work.accepted, cycle.open_work.answered, cycle.open_work.jobs = (max(0, count) for count in found)
 
