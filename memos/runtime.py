@@ -78,12 +78,16 @@ class Background:
 
     @property
     def progress(self) -> int:
-        return self._runtime.jobs.progress + self.relay.dispatched
+        return self._runtime.jobs.progress + self.relay.progress
 
     async def restart(self) -> None:
         await self._end("relay")
         await self._dispatcher.reset()
         self._begin("relay")
+
+    async def take_over(self) -> None:
+        """Before `start`, by a process that is alone with its database."""
+        await self._reaper.take_over()
 
     async def start(self) -> None:
         for name in ("relay", "reaper", "watchdog"):

@@ -34,7 +34,8 @@ from workers.relay import stop_on_signals, wait_for
 LOG = structlog.get_logger(__name__)
 LOOK_S = 0.2
 FINISH_S = 45.0  # for jobs under way when asked to stop; less than the compose file's stop_grace_period
-FIRST_DELAY_S, MOST_DELAY_S, STEADY_S = 0.5, 10.0, 60.0
+START_S = 60.0  # until its first sign
+FIRST_DELAY_S, MOST_DELAY_S, STEADY_S = 0.25, 5.0, 60.0
 CELERY = ("-m", "celery", "-A", "workers.app", "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle")
 
 
@@ -57,12 +58,9 @@ async def serve(settings: Settings, arguments: list[str]) -> int:
     patience_s = settings.lease_s + settings.watchdog_idle_s
     worker = CeleryWorker(arguments, patience_s)
     watchdog = Watchdog(runtime.database, worker, runtime.metrics, patience_s=patience_s, duty="take")
-    watching = asyncio.create_task(watchdog.run())
     try:
-        await worker.keep(stop)
+        await worker.keep(stop, watchdog)
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
         await runtime.stop()
     return 0
 
@@ -75,11 +73,11 @@ class CeleryWorker:
         self._silence_s = silence_s
         self._lookout = Lookout(self._on_sign)
         self._process: subprocess.Popen[bytes] | None = None
-        self._last_alive = 0.0
+        self._last_alive: float | None = None  # none yet: it is still starting
         self.progress = 0
         self.starts = 0
 
-    async def keep(self, stop: asyncio.Event) -> None:
+    async def keep(self, stop: asyncio.Event, watchdog: Watchdog) -> None:
         """Keeps one child running until `stop`, then lets it finish."""
         loop = asyncio.get_running_loop()
         loop.add_reader(self._lookout.fileno(), self._lookout.read)
@@ -87,69 +85,74 @@ class CeleryWorker:
         try:
             while not stop.is_set():
                 began = time.monotonic()
-                await self._start()
-                await self._watch(stop)
-                if stop.is_set():
-                    break
-                delay_s = FIRST_DELAY_S if time.monotonic() - began > STEADY_S else min(2 * delay_s, MOST_DELAY_S)
-                await wait_for(stop, delay_s)
+                process = await self._start()
+                ended_by_itself = await self._watch(process, stop, watchdog)
+                await asyncio.to_thread(self._kill, process)  # and whatever is left of its pool
+                if ended_by_itself:
+                    steady = time.monotonic() - began > STEADY_S
+                    delay_s = FIRST_DELAY_S if steady else min(2 * delay_s, MOST_DELAY_S)
+                    await wait_for(stop, delay_s)
         finally:
-            await asyncio.to_thread(self._finish)
             loop.remove_reader(self._lookout.fileno())
             self._lookout.close()
 
     async def restart(self) -> None:
         """Ends the child at once; `keep` starts the next. What it was doing comes back by its lease."""
-        await asyncio.to_thread(self._kill)
+        if self._process is not None:
+            await asyncio.to_thread(self._kill, self._process)
 
     def _on_sign(self, sign: bytes) -> None:
         self._last_alive = time.monotonic()
         if sign == JOBS:
             self.progress += 1
 
-    async def _start(self) -> None:
+    async def _start(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, *CELERY, *self._arguments]
         environment = os.environ | {VARIABLE: self._lookout.address}
         process = self._process = await asyncio.to_thread(
             lambda: spawn(command, env=environment, output=sys.stderr.fileno(), cwd=Path.cwd())
         )
-        self._last_alive = time.monotonic()
+        self._last_alive = None
+        self.progress += 1  # the watchdog begins anew with a new child
         self.starts += 1
         LOG.info("consumer.worker_started", pid=process.pid, starts=self.starts)
+        return process
 
-    async def _watch(self, stop: asyncio.Event) -> None:
-        """Returns when the child has ended, or is to end."""
-        while not stop.is_set() and self._process is not None:
-            status = self._process.poll()
-            if status is not None:
-                LOG.error("consumer.worker_ended", pid=self._process.pid, status=status, action="restart")
-                self._kill()  # what is left of its pool
-                return
-            silent_s = time.monotonic() - self._last_alive
-            if silent_s > self._silence_s:
-                LOG.error(
-                    "consumer.worker_silent", pid=self._process.pid, silent_s=round(silent_s, 1), action="restart"
-                )
-                await self.restart()
-                return
+    async def _watch(self, process: "subprocess.Popen[bytes]", stop: asyncio.Event, watchdog: Watchdog) -> bool:
+        """Returns when the child has ended or is to end; True if it ended by itself."""
+        began = looked = time.monotonic()
+        while not stop.is_set():
             await wait_for(stop, LOOK_S)
+            now = time.monotonic()
+            if (status := process.poll()) is not None:
+                LOG.error("consumer.worker_ended", pid=process.pid, status=status, action="restart")
+                return True
+            up = self._last_alive is not None
+            silent_s = now - (self._last_alive or began)
+            if silent_s > (self._silence_s if up else START_S):
+                LOG.error("consumer.worker_silent", pid=process.pid, silent_s=round(silent_s, 1), action="restart")
+                return False
+            if up and now - looked >= watchdog.interval_s:
+                looked = now
+                if await watchdog.look_if_possible():
+                    return False
+        await asyncio.to_thread(self._finish, process)
+        return False
 
-    def _finish(self) -> None:
-        if self._process is None or self._process.poll() is not None:
-            return
+    @staticmethod
+    def _finish(process: "subprocess.Popen[bytes]") -> None:
         # A stopped process cannot hear SIGTERM before it goes on.
         for number in (signal.SIGTERM, signal.SIGCONT):
-            self._process.send_signal(number)
+            process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(FINISH_S)
-        self._kill()
+            process.wait(FINISH_S)
 
-    def _kill(self) -> None:
+    @staticmethod
+    def _kill(process: "subprocess.Popen[bytes]") -> None:
         """The whole session of the child, pool processes included: a stopped one would never end by itself."""
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 if __name__ == "__main__":

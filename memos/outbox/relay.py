@@ -95,7 +95,13 @@ class Relay:
         self._settings = settings
         self._owner = f"relay-{secrets.token_hex(8)}"
         self._unavailable_since: float | None = None
+        self._full_rounds = 0
         self.dispatched = 0
+
+    @property
+    def progress(self) -> int:
+        """Changes while it does what it can: it dispatches, or there is no room to."""
+        return self.dispatched + self._full_rounds
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -115,6 +121,7 @@ class Relay:
         so that an outage of the queue costs no lease."""
         room = min(MOST_PER_CLAIM, await self._dispatcher.room())
         if room <= 0:
+            self._full_rounds += 1
             return 0
         jobs = await claim_jobs(self._database, owner=self._owner, most=room, lease_s=self._settings.lease_s)
         for sent, job in enumerate(jobs):

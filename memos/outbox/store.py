@@ -121,6 +121,9 @@ _NEGLECT = text("""
     SELECT coalesce(max(age_s) FILTER (WHERE how = 'undispatched'), 0)::float8 AS undispatched_s,
            coalesce(max(age_s) FILTER (WHERE how = 'untaken'), 0)::float8 AS untaken_s
     FROM idle""")
+_RELEASE_RUNNING = text("""
+    UPDATE outbox SET status = 'queued', lease_owner = NULL, lease_expires_at = NULL, available_at = now()
+    WHERE status = 'running'""")
 
 
 async def record(work: UnitOfWork, *, task: str, subject: str, turn_id: str | None) -> None:
@@ -201,3 +204,8 @@ async def counts(work: UnitOfWork) -> RowMapping:
 async def neglect(work: UnitOfWork) -> RowMapping:
     """Seconds for which this tenant's longest neglected job was due undispatched, and dispatched but untaken."""
     return await work.one(_NEGLECT, relay_s=RELAY_S)
+
+
+async def release_running(work: UnitOfWork) -> int:
+    """Queues what is running again, whoever holds it: for a process that knows the holders to be gone."""
+    return await work.run(_RELEASE_RUNNING)

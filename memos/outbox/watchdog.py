@@ -22,6 +22,7 @@ from memos.kit.metrics import Metrics
 from memos.outbox import store
 
 LOG = structlog.get_logger(__name__)
+LOOKS = 4  # per patience
 Duty = Literal["dispatch", "take", "both"]
 NEGLECTED: dict[Duty, Callable[[RowMapping], float]] = {
     "dispatch": lambda row: float(row["undispatched_s"]),
@@ -40,9 +41,7 @@ class Consumer(Protocol):
 
 
 class Watchdog:
-    """Looks several times per patience. `restarts` counts what it had to do."""
-
-    LOOKS = 4
+    """To look once per `interval_s`. `restarts` counts what it had to do."""
 
     def __init__(
         self, database: Database, consumer: Consumer, metrics: Metrics, *, patience_s: float, duty: Duty
@@ -51,6 +50,7 @@ class Watchdog:
         self._consumer = consumer
         self._metrics = metrics
         self._patience_s = patience_s
+        self.interval_s = patience_s / LOOKS
         self._neglected = NEGLECTED[duty]
         self._depth = Gauge("memos_outbox_jobs", "Open jobs, by state.", ["status"], registry=metrics.registry)
         self._seen = -1
@@ -60,11 +60,16 @@ class Watchdog:
     async def run(self) -> None:
         """Runs until cancelled."""
         while True:
-            await asyncio.sleep(self._patience_s / self.LOOKS)
-            try:
-                await self.look()
-            except Unavailable as error:
-                LOG.warning("watchdog.unavailable", reason=error.message)
+            await asyncio.sleep(self.interval_s)
+            await self.look_if_possible()
+
+    async def look_if_possible(self) -> bool:
+        """The same as `look`; without a database there is nothing to see."""
+        try:
+            return await self.look()
+        except Unavailable as error:
+            LOG.warning("watchdog.unavailable", reason=error.message)
+            return False
 
     async def look(self) -> bool:
         """True if the consumer idled while the outbox aged, and was restarted."""
