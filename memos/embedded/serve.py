@@ -32,6 +32,7 @@ from memos.embedded.progress import Progress
 from memos.embedded.supervisor import Child, Supervisor
 from memos.kit.config import Settings
 from memos.kit.errors import StartupError
+from memos.kit.logs import configure_logs
 
 FINISH_TURNS_S = 20  # how long a stopping service lets turns in flight finish
 BACKLOG = 2048
@@ -45,6 +46,7 @@ def serve(settings: Settings) -> int:
     # A log file has no width that a path would have to be broken for, and a path is no markup.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
     progress = Progress(lambda line: console.print(Text(line), soft_wrap=True))
+    configure_logs(settings)
     try:
         if not settings.embedded:
             return _run(_serve_api(settings, console, progress))
@@ -267,7 +269,7 @@ def _address(listener: socket.socket) -> str:
 
 
 def _panel(settings: Settings, url: str, *own: str) -> Panel:
-    lines = [f"API        {url}", f"Console    {url}/console", *own, f"Answers    {settings.generator}"]
+    lines = [f"API        {url}", *own, f"Answers    {settings.generator}"]
     return Panel(Text("\n".join(lines)), title=f"memos {_version()}", border_style="green", expand=False)
 
 

@@ -18,7 +18,7 @@ DESCRIPTION = "One REST call per conversational turn; governed, versioned memory
 
 def create_app(settings: Settings, *, children: Callable[[], dict[str, Any]] | None = None) -> FastAPI:
     """The API over one runtime. Without Redis it also runs the background work itself. `children` reports the
-    processes that the embedded service supervises."""
+    processes that the embedded service supervises; an embedded service is alone with its database."""
     runtime = Runtime(settings)
 
     @asynccontextmanager
@@ -28,6 +28,8 @@ def create_app(settings: Settings, *, children: Callable[[], dict[str, Any]] | N
         background = Background.in_process(runtime) if settings.redis_url is None else None
         app.state.background = background
         if background is not None:
+            if children is not None:
+                await background.take_over()
             await background.start()
         try:
             yield

@@ -37,12 +37,20 @@ class Reaper:
                 LOG.warning("reaper.unavailable", reason=error.message)
             await asyncio.sleep(self._settings.lease_s / 3)
 
-    async def sweep(self) -> int:
-        """How many turns were failed."""
+    async def take_over(self) -> None:
+        """At the start of a process that is alone with its database: whatever is under way there was left by a dead
+        one, and need not wait for its leases to lapse."""
+        await self.sweep(every=True)
+        for tenant_id in await tenant_ids(self._database):
+            async with self._database.unit_of_work(tenant_id) as work:
+                await outbox.release_running(work)
+
+    async def sweep(self, *, every: bool = False) -> int:
+        """How many turns were failed: those whose lease lapsed, or every one under way."""
         reaped = 0
         for tenant_id in await tenant_ids(self._database):
             async with self._database.unit_of_work(tenant_id) as work:
-                lapsed = await store.fail_lapsed(work, LeaseLapsed().problem())
+                lapsed = await store.fail_lapsed(work, LeaseLapsed().problem(), every=every)
                 await keys.release(work, [row["id"] for row in lapsed])
                 await keys.purge(work)
                 for conversation_id in {row["conversation_id"] for row in lapsed}:

@@ -62,7 +62,7 @@ _EXTEND = text("""
     WHERE id = ANY(:ids) AND status = 'accepted' AND lease_owner = :lease_owner RETURNING id, cancel_requested""")
 _LAPSED = text("""
     UPDATE turns SET status = 'failed', error = :error, lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
-    WHERE status = 'accepted' AND lease_expires_at < now() RETURNING id, conversation_id""")
+    WHERE status = 'accepted' AND (lease_expires_at < now() OR :all) RETURNING id, conversation_id""")
 _REQUEST_CANCEL = text("UPDATE turns SET cancel_requested = true WHERE id = :id AND status = 'accepted'")
 _NEXT = text("""
     SELECT t.id, t.conversation_id, t.seq, t.status, t.input, t.output FROM turns t
@@ -150,8 +150,9 @@ async def extend_leases(work: UnitOfWork, *, ids: list[str], lease_owner: str, l
     return {row["id"]: row["cancel_requested"] for row in rows}
 
 
-async def fail_lapsed(work: UnitOfWork, error: dict[str, Any]) -> Sequence[RowMapping]:
-    return await work.all(_LAPSED, error=Jsonb(error))
+async def fail_lapsed(work: UnitOfWork, error: dict[str, Any], *, every: bool) -> Sequence[RowMapping]:
+    """`every`: also those whose lease still runs, because their owner is known to be gone."""
+    return await work.all(_LAPSED, error=Jsonb(error), all=every)
 
 
 async def request_cancel(work: UnitOfWork, turn_id: str) -> bool:

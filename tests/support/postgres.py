@@ -1,6 +1,5 @@
 """One real Postgres per test process, and as many migrated databases in it as tests ask for."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +55,5 @@ def cluster() -> Iterator[Cluster]:
         try:
             yield Cluster(server)
         finally:
-            home = server.cluster.parent
             server.stop()
-            shutil.rmtree(home)  # outside the temporary folder when the tests run as root
+            server.erase()  # as root it lies outside the temporary folder
