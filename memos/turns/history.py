@@ -27,14 +27,21 @@ async def get(work: UnitOfWork, turn_id: str) -> Turn:
     return turn_view(row, read_views(list(await store.reads(work, turn_id))))
 
 
-async def listing(work: UnitOfWork, conversation_id: str, *, cursor: str | None, limit: int) -> Page[Turn]:
-    """Oldest first. A fork lists the turns it shares with its parent, then its own."""
+async def listing(
+    work: UnitOfWork, conversation_id: str, *, order: store.Order, cursor: str | None, limit: int
+) -> Page[Turn]:
+    """By seq. A fork lists the turns it shares with its parent and its own."""
     conversation = await conversations.get(work, conversation_id)
     if conversation is None:
         raise NotFound(f"there is no conversation {conversation_id}")
     inherited = await _inherited(work, conversation) if conversation["parent_id"] else []
     rows = await store.listing(
-        work, conversation_id=conversation_id, inherited=inherited, after=decode_number(cursor), limit=limit + 1
+        work,
+        conversation_id=conversation_id,
+        inherited=inherited,
+        order=order,
+        place=decode_number(cursor),
+        limit=limit + 1,
     )
     held = await _held(work, conversation_id) if inherited else frozenset()
 

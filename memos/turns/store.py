@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, text
 
 from memos.kit.ids import new_id
 from memos.kit.unit_of_work import UnitOfWork
+
+Order = Literal["asc", "desc"]
 
 _COLUMNS = """t.id, t.conversation_id, t.seq, t.epoch, t.status, t.input, t.output, t.finish_reason, t.base_version_id,
     t.base_number, t.written_version_id, t.written_number, t.lag, t.prompt_tokens, t.completion_tokens, t.timings_ms,
@@ -81,11 +83,15 @@ _PENDING = text("""
     WHERE conversation_id = :conversation_id AND seq <= :seq AND status IN ('accepted', 'answered')""")
 _GET = text(f"SELECT {_COLUMNS} FROM turns t WHERE t.id = :id")
 _GET_MANY = text(f"SELECT {_COLUMNS} FROM turns t WHERE t.id = ANY(:ids) ORDER BY t.seq")
-_LIST = text(f"""
+_LIST = f"""
     SELECT {_COLUMNS} FROM turns t
     WHERE (t.conversation_id = :conversation_id OR t.id = ANY(:inherited))
-      AND (CAST(:after AS integer) IS NULL OR t.seq > :after)
-    ORDER BY t.seq LIMIT :limit""")
+      AND (CAST(:place AS integer) IS NULL OR t.seq {{beyond}} :place)
+    ORDER BY t.seq {{order}} LIMIT :limit"""
+_LISTS = {
+    "asc": text(_LIST.format(beyond=">", order="ASC")),
+    "desc": text(_LIST.format(beyond="<", order="DESC")),
+}
 _READS = text("""
     SELECT r.version_id, v.cube_id, v.number, m.kind, r.rank, r.score, v.content AS text
     FROM turn_reads r JOIN memcube_versions v ON v.id = r.version_id JOIN memcubes m ON m.id = v.cube_id
@@ -181,9 +187,10 @@ async def get(work: UnitOfWork, turn_id: str) -> RowMapping | None:
 
 
 async def listing(
-    work: UnitOfWork, *, conversation_id: str, inherited: list[str], after: int | None, limit: int
+    work: UnitOfWork, *, conversation_id: str, inherited: list[str], order: Order, place: int | None, limit: int
 ) -> Sequence[RowMapping]:
-    return await work.all(_LIST, conversation_id=conversation_id, inherited=inherited, after=after, limit=limit)
+    """The turns beyond the seq `place`, in order of seq."""
+    return await work.all(_LISTS[order], conversation_id=conversation_id, inherited=inherited, place=place, limit=limit)
 
 
 async def get_many(work: UnitOfWork, turn_ids: list[str]) -> Sequence[RowMapping]:

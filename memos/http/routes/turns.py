@@ -65,7 +65,9 @@ async def take(
     claim = claim_for(request, runtime, key, body)
     begun = await runtime.turns.begin(caller.tenant_id, conversation_id, body, claim)
     if body.stream:
-        return StreamingResponse(_events(request, begun), 201, media_type="text/event-stream")
+        # The turn's id before its end, so that whoever watches can cancel it.
+        headers = {"X-Memos-Turn": begun.turn_id} if isinstance(begun, TurnRun) else {}
+        return StreamingResponse(_events(request, begun), 201, headers, "text/event-stream")
     if isinstance(begun, StoredAnswer):
         return stored_response(begun)
     return stored_response(await _finished(request, begun))
@@ -119,11 +121,16 @@ def event(name: str, data: str) -> bytes:
 
 @router.get("/v1/conversations/{conversation_id}/turns", tags=["turns"], responses=problems(404))
 async def listing(
-    runtime: RuntimeDep, caller: Reader, conversation_id: ConversationId, limit: Limit = 50, cursor: Cursor = None
+    runtime: RuntimeDep,
+    caller: Reader,
+    conversation_id: ConversationId,
+    order: store.Order = "asc",
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Page[Turn]:
-    """Oldest first, superseded turns included."""
+    """Oldest first (`order=desc`: newest first), superseded turns included."""
     async with runtime.database.unit_of_work(caller.tenant_id) as work:
-        return await history.listing(work, conversation_id, cursor=cursor, limit=limit)
+        return await history.listing(work, conversation_id, order=order, cursor=cursor, limit=limit)
 
 
 @router.post(
