@@ -109,7 +109,7 @@ class Writers:
 
     def __init__(
         self, urls: Sequence[str], api_key: str, conversations: Sequence[str], *, count: int, seed: int,
-        mix: Mix | None = None, spread: bool = False, turns_each: int | None = None,
+        mix: Mix | None = None, spread: bool = False, turns_each: int | None = None, patience_s: float = PATIENCE_S,
     ) -> None:  # fmt: skip
         self.log = Log()
         self._urls = urls
@@ -118,6 +118,7 @@ class Writers:
         self._mix = mix or Mix()
         self._spread = spread
         self._turns_each = turns_each
+        self._patience_s = patience_s
         self._stop = threading.Event()
         self._done = [0] * count
         self._run_id = f"{seed:x}-{random.SystemRandom().getrandbits(32):x}"
@@ -157,7 +158,7 @@ class Writers:
     def _call(self, client: Client, conversation_id: str, key: str, chance: random.Random) -> None:
         """One logical call, to its end."""
         body = self._body(key, chance)
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self._patience_s
         while True:
             began_s = time.monotonic()
             with self.log.sending():
