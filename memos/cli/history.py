@@ -1,6 +1,5 @@
 """Conversations and their turns: list, explain, roll back, fork."""
 
-from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,8 +21,9 @@ def page_size(limit: int) -> int:
 
 
 def newest_turns(client: "Memos", conversation_id: str, count: int) -> "list[Turn]":
-    """The service lists turns oldest first, and this keeps that order."""
-    return list(deque(client.turns.list(conversation_id, page_size=MOST_PER_PAGE), maxlen=count))
+    """Oldest first, as one reads."""
+    newest = islice(client.turns.list(conversation_id, order="desc", page_size=page_size(count)), count)
+    return list(newest)[::-1]
 
 
 def seq_of(client: "Memos", conversation_id: str, turn: str) -> int:

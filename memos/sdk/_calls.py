@@ -192,11 +192,11 @@ def turns_stream(
 
 
 def turns_list(
-    conversation_id: str, *, page_size: int | None = None, cursor: str | None = None
+    conversation_id: str, *, order: str | None = None, page_size: int | None = None, cursor: str | None = None
 ) -> "Call[models.Page[models.Turn]]":
-    """Iterates over the turns of a conversation, oldest first, superseded ones included."""
+    """Iterates over the turns of a conversation, superseded ones included. `order`: asc, oldest first, or desc."""
     path = _path("v1", "conversations", conversation_id, "turns")
-    return _get(reads(models.Page[models.Turn]), path, limit=page_size, cursor=cursor)
+    return _get(reads(models.Page[models.Turn]), path, order=order, limit=page_size, cursor=cursor)
 
 
 def turns_get(turn_id: str) -> Call[models.Turn]:
