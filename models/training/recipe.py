@@ -19,7 +19,18 @@ class Stage:
     facts: int
     asked: float = 0.6
     one_family: float = 0.45
+    untold: float = 0.27
+    flatten: float = 1.0
     blank: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decay:
+    """From `first_step` on, rates lie on the line from 1 at step `origin` to 2 % at step `end`."""
+
+    first_step: int
+    origin: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +45,7 @@ class Recipe:
     high_steps: int = 350
     low_lr: float = 0.002
     adam_lr: float = 0.001
-    decay_from: float = 0.4  # share of the steps after which rates fall linearly to 2 %
+    decays: tuple[Decay, ...] = ()
     clip: float = 1.0
     stages: tuple[Stage, ...] = (
         Stage(0, 1, 1),
@@ -44,14 +55,17 @@ class Recipe:
         Stage(1100, 6, 5, asked=0.7, one_family=0.6),
         Stage(1300, 6, 5, asked=0.7, one_family=0.6, blank=0.1),
         Stage(1500, 8, 7, blank=0.08),
-        Stage(1900, 12, 12, asked=0.55, blank=0.06),
+        Stage(1800, 12, 12, asked=0.5, untold=0.34, flatten=0.7, blank=0.06),
+        Stage(2000, 12, 12, asked=0.5, untold=0.45, flatten=0.7, blank=0.06),
     )
 
     def rate(self, step: int) -> tuple[float, float]:
         """Learning rates of Muon and AdamW at a step."""
         base = self.high_lr if step < self.high_steps else self.low_lr
-        start = self.decay_from * self.steps
-        fall = 1.0 if step < start else 1.0 - 0.98 * (step - start) / max(1.0, self.steps - start)
+        fall = 1.0
+        for decay in self.decays:
+            if step >= decay.first_step:
+                fall = max(0.02, 1.0 - 0.98 * (step - decay.origin) / (decay.end - decay.origin))
         up = min(1.0, (step + 1) / self.warm_up)
         return base * fall * up, self.adam_lr * fall * up
 
@@ -61,6 +75,7 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {
-    "shipped": Recipe(steps=4000),
+    # The second line continues the first at step 2,000, less steeply: there was time for 1,000 steps more.
+    "shipped": Recipe(steps=5000, decays=(Decay(1600, 1600, 4000), Decay(2000, 1400, 5000))),
     "tiny": Recipe(steps=4, dialogues=2, probes=2, stages=(Stage(0, 2, 1),)),
 }

@@ -39,7 +39,16 @@ def plan_of(recipe: Recipe, step: int, rng: random.Random) -> Plan:
     if turns > 2 and rng.random() < 0.3:
         turns = rng.randint(1, turns)
         facts = min(facts, turns)
-    return Plan(turns, facts, recipe.probes, one_family=stage.one_family, asked=stage.asked, blank=stage.blank)
+    return Plan(
+        turns,
+        facts,
+        recipe.probes,
+        one_family=stage.one_family,
+        asked=stage.asked,
+        untold=stage.untold,
+        flatten=stage.flatten,
+        blank=stage.blank,
+    )
 
 
 def evaluate(model: Rxt, language: Language, step: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The engine's contract: reproducible, bounded, safe under threads, never raising on text."""
 
+import itertools
 import threading
 
 import pytest
@@ -85,8 +86,8 @@ def test_finish_tells_stop_length_and_cancelled(released):
     assert text.startswith(short)
     nothing, finish = answer(released, state, "Hello there.", max_tokens=0)
     assert (nothing, finish.reason, finish.completion_tokens) == ("", "length", 0)
-    asked = []
-    cut, finish = answer(released, state, "Hello there.", cancelled=lambda: len(asked) == 3 or bool(asked.append(1)))
+    asked = itertools.count()
+    cut, finish = answer(released, state, "Hello there.", cancelled=lambda: next(asked) == 3)
     assert (finish.reason, finish.completion_tokens) == ("cancelled", 3)
     assert text.startswith(cut)
     assert answer(released, state, "Hello there.", cancelled=lambda: True)[1].reason == "cancelled"

@@ -55,6 +55,8 @@ class Plan:
     plain: bool = False  # evaluation: no wrappers around phrasings, ideal answers in the past
     known_value: float = 0.17
     long_value: float = 0.13
+    untold: float = 0.27  # share of the other probes that ask for what was never told
+    flatten: float = 1.0  # exponent on the families' weights: below 1, rare families come more often
     blank: float = 0.0  # share of the dialogues that have not begun: probes meet the start state
     empty_answers: float = 0.0  # more of them, as recalled texts have no answer
 
@@ -196,12 +198,13 @@ class Speaker:
 
 
 def _facts(language: Language, rng: random.Random, speaker: Speaker, count: int, one_family: bool) -> list[Fact]:
-    weights = [p.family.weight for p in language.facts]
+    flatten = speaker.plan.flatten
+    weights = [p.family.weight**flatten for p in language.facts]
     chosen: list[Fact] = []
     family: FactPatterns | None = None
     if one_family:
         keyed = [p for p in language.facts if p.keys]
-        family = rng.choices(keyed, [p.family.weight for p in keyed])[0]
+        family = rng.choices(keyed, [p.family.weight**flatten for p in keyed])[0]
     for _ in range(20 * count):
         if len(chosen) == count:
             break
@@ -275,11 +278,14 @@ def _probes(
     rng.shuffle(asked)
     for index in range(plan.probes):
         draw = rng.random()
+        abstains = draw < plan.untold
+        if not abstains:  # the other kinds keep their proportions
+            draw = 0.27 + (draw - plan.untold) * 0.73 / (1.0 - plan.untold)
         fact = asked[index % len(asked)] if asked else None
         if fact is not None and rng.random() < plan.asked:
             kind = "corrected" if fact in corrected else "fact"
             probes.append(speaker.ask(fact, values[fact], kind))
-        elif draw < 0.27 and untold:
+        elif abstains and untold:
             probes.append(speaker.ask(rng.choice(untold), None, "abstain"))
         elif draw < 0.65:
             probes.append(speaker.chat())
