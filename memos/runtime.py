@@ -3,7 +3,8 @@ workers are made of it; which of its parts they start is up to them.
 """
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -25,6 +26,8 @@ from memos.turns.reaper import Reaper
 from memos.turns.service import ADVANCE, TurnService
 
 LOG = structlog.get_logger(__name__)
+CRASH_PAUSE_S = 1.0
+CRASHED_FOR_S = 10.0  # how long a crash shows in `Background.status`
 
 
 class Runtime:
@@ -71,6 +74,7 @@ class Background:
         patience_s = runtime.settings.watchdog_idle_s
         self.watchdog = Watchdog(runtime.database, self, runtime.metrics, patience_s=patience_s, duty=duty)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._crashed_at: dict[str, float] = {}
 
     @classmethod
     def in_process(cls, runtime: Runtime) -> "Background":
@@ -82,8 +86,10 @@ class Background:
 
     async def restart(self) -> None:
         await self._end("relay")
-        await self._dispatcher.reset()
-        self._begin("relay")
+        try:
+            await self._dispatcher.reset()
+        finally:
+            self._begin("relay")
 
     async def take_over(self) -> None:
         """Before `start`, by a process that is alone with its database."""
@@ -99,25 +105,31 @@ class Background:
         await self._dispatcher.aclose()
 
     def status(self) -> dict[str, Any]:
-        ended = [name for name, task in self._tasks.items() if task.done()]
+        """Not ok while one of its loops keeps crashing."""
+        recent = time.monotonic() - CRASHED_FOR_S
+        crashed = sorted(name for name, when in self._crashed_at.items() if when > recent)
         return {
-            "ok": not ended,
-            "ended": ended,
+            "ok": not crashed,
+            "crashed": crashed,
             "dispatched": self.relay.dispatched,
             "watchdog_restarts": self.watchdog.restarts,
         }
 
     def _begin(self, name: str) -> None:
         loops = {"relay": self.relay.run, "reaper": self._reaper.run, "watchdog": self.watchdog.run}
-        self._tasks[name] = asyncio.create_task(loops[name](), name=name)
-        self._tasks[name].add_done_callback(self._report)
+        self._tasks[name] = asyncio.create_task(self._keep(name, loops[name]), name=name)
+
+    async def _keep(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        """A loop that ends by a bug is reported and begun again: what it is there for cannot wait for a restart."""
+        while True:
+            try:
+                await loop()
+            except Exception:
+                LOG.exception("background.crashed", loop=name)
+                self._crashed_at[name] = time.monotonic()
+            await asyncio.sleep(CRASH_PAUSE_S)
 
     async def _end(self, name: str) -> None:
         task = self._tasks.pop(name)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-    @staticmethod
-    def _report(task: "asyncio.Task[None]") -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            LOG.error("background.ended", loop=task.get_name(), error=repr(error))

@@ -1,7 +1,8 @@
 """`python -m workers.relay`: claims outbox rows and hands them to Celery; fails turns whose owner went silent.
 
-Any number may run: the claims lock rows, not processes. It ends with 1 when one of its loops has ended by a bug, and
-leaves the starting again to whoever supervises it; SIGTERM ends it in order, and with 0.
+Any number may run: the claims lock rows, not processes. It ends with 1 when it refuses to start, and leaves the trying
+again to whoever supervises it; SIGTERM ends it in order, and with 0. A database or a Redis that goes away later is
+waited for.
 """
 
 import asyncio
@@ -18,7 +19,6 @@ from workers.app import app
 from workers.dispatcher import CeleryDispatcher
 
 LOG = structlog.get_logger(__name__)
-LOOK_S = 1.0
 
 
 def main() -> int:
@@ -32,21 +32,18 @@ def main() -> int:
 
 
 async def serve(settings: Settings) -> int:
-    """Runs until SIGTERM or SIGINT (0), or until a loop ends by itself (1)."""
+    """Runs until SIGTERM or SIGINT."""
     stop = stop_on_signals()
     runtime = Runtime(settings)
     await runtime.start()
     background = Background(runtime, CeleryDispatcher(app))
     await background.start()
     LOG.info("relay.started")
-    try:
-        while not stop.is_set() and background.status()["ok"]:
-            await wait_for(stop, LOOK_S)
-    finally:
-        await background.stop()
-        await runtime.stop()
-    LOG.info("relay.stopped", asked=stop.is_set())
-    return 0 if stop.is_set() else 1
+    await stop.wait()
+    await background.stop()
+    await runtime.stop()
+    LOG.info("relay.stopped")
+    return 0
 
 
 def stop_on_signals() -> asyncio.Event:

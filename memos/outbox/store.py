@@ -54,11 +54,13 @@ _REOPEN = text("""
     UPDATE outbox SET status = 'queued', failures = 0, available_at = now()
     WHERE task = :task AND subject = :subject AND status = 'failed'""")
 # Something a waiting job waits for has happened: make it available at once. One that is running may have looked just
-# before; the newer `available_at` tells it, when it settles, to be queued without delay.
+# before; the newer `available_at` tells it, when it settles, to be queued without delay. A row that is locked is being
+# settled this moment: rather than wait for it, and perhaps for ever in a circle, its nudge is lost and WAIT_S serves.
 _NUDGE = text("""
-    UPDATE outbox SET available_at = clock_timestamp()
-    WHERE subject = :subject
-      AND (status = 'running' OR (status = 'queued' AND error IS NULL AND available_at > now()))""")
+    UPDATE outbox SET available_at = clock_timestamp() WHERE id IN (
+      SELECT id FROM outbox WHERE subject = :subject
+        AND (status = 'running' OR (status = 'queued' AND error IS NULL AND available_at > now()))
+      FOR UPDATE SKIP LOCKED)""")
 # One message, one run: a double or late message finds the lease with a worker, or the job no longer open.
 _TAKE = text("""
     UPDATE outbox SET lease_owner = :owner, lease_expires_at = now() + make_interval(secs => :lease_s)
@@ -121,8 +123,10 @@ _NEGLECT = text("""
     SELECT coalesce(max(age_s) FILTER (WHERE how = 'undispatched'), 0)::float8 AS undispatched_s,
            coalesce(max(age_s) FILTER (WHERE how = 'untaken'), 0)::float8 AS untaken_s
     FROM idle""")
+# What a worker held when its process died may be what killed it, and counts, as it does when a lease lapses.
 _RELEASE_RUNNING = text("""
-    UPDATE outbox SET status = 'queued', lease_owner = NULL, lease_expires_at = NULL, available_at = now()
+    UPDATE outbox SET status = 'queued', failures = failures + CAST(lease_owner LIKE 'worker-%' AS integer),
+      lease_owner = NULL, lease_expires_at = NULL, available_at = now()
     WHERE status = 'running'""")
 
 

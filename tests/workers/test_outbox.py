@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 
+from memos.conversations import service as conversations
+from memos.conversations.schemas import RollbackRequest
 from memos.generation.port import ModelUnavailable, StateUnreadable
 from memos.kit.doors import ClaimedJob
 from memos.outbox import store
 from memos.outbox.relay import NotSent, Relay
 from memos.outbox.watchdog import Watchdog
+from memos.runtime import Background
+from memos.turns import store as turns
 from memos.turns.service import ADVANCE
 from tests.workers.conftest import LEASE_S, Bench
 
@@ -211,6 +215,50 @@ async def test_a_stopping_process_gives_its_job_back(bench: Bench) -> None:
     await asyncio.gather(running, return_exceptions=True)
     assert bench.jobs("status, failures") == [("queued", 0)]
     assert len(await bench.claim()) == 1
+
+
+async def test_a_rollback_takes_the_jobs_of_what_it_leaves_behind_along(bench: Bench) -> None:
+    conversation, turn_ids = await bench.conversation(2)
+    [job] = await bench.claim()
+    await bench.runtime.jobs.run(job)
+    async with bench.runtime.database.unit_of_work(bench.tenant) as work:
+        more = await turns.insert_imported(work, conversation, [("late", "late", None)] * 2)
+        assert more is not None
+        await store.record_many(work, task=ADVANCE, subject=conversation, turn_ids=more)
+    [late] = await bench.claim()
+    async with bench.runtime.database.unit_of_work(bench.tenant) as work:
+        await conversations.rollback(work, conversation, RollbackRequest(to_turn=2), "test")
+    assert bench.jobs() == ["done"] * 4
+    await bench.runtime.jobs.run(late)  # its message was on the way
+    written = (
+        "SELECT turn_id FROM memcube_versions WHERE conversation_id = %s AND operation = 'advance' ORDER BY number"
+    )
+    assert [row[0] for row in bench.rows(written, conversation)] == turn_ids
+
+
+async def test_a_loop_that_crashes_is_begun_again_and_shows(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    background = Background.in_process(bench.runtime)
+    rounds, again = 0, asyncio.Event()
+
+    async def buggy() -> int:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 1:
+            raise KeyError("a bug")
+        again.set()
+        return 0
+
+    monkeypatch.setattr(background.relay, "round", buggy)
+    monkeypatch.setattr("memos.runtime.CRASH_PAUSE_S", 0.01)
+    await background.start()
+    try:
+        assert background.status()["ok"]
+        await again.wait()
+        assert background.status()["crashed"] == ["relay"]
+        monkeypatch.setattr("memos.runtime.CRASHED_FOR_S", 0.0)
+        assert background.status()["ok"]
+    finally:
+        await background.stop()
 
 
 class BrokenQueue:

@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from workers.app import QUEUE
 
 MAX_ATTEMPTS = 3
 DRAIN_TIMEOUT_S = 40.0
+FULL_LOAD_S = 180.0
 
 
 @dataclass
@@ -133,7 +135,7 @@ def fault(call: Callable[[Placement], None]) -> Callable[[Placement], None]:
 @fault
 def stopped(placement: Placement) -> None:
     placement.redis.stop()
-    time.sleep(3)
+    time.sleep(1.5)
     placement.redis.start()
 
 
@@ -166,6 +168,31 @@ def test_redis_fails_in_mid_load_and_nothing_is_lost(placement: Placement, name:
         time.sleep(0.7)
     drain_s = placement.stack.drain(DRAIN_TIMEOUT_S)
     print(f"Redis {name}: {load.verify()} turns, drained {drain_s:.1f} s after the load ended")
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_anything_fails_at_random_for_minutes_and_nothing_is_lost(placement: Placement) -> None:
+    seed = random.randrange(2**32)
+    chance = random.Random(seed)
+    print(f"seed {seed}")
+    done: Counter[str] = Counter()
+    with Load(placement.stack, conversations=12, writers=4) as load:
+        ends = time.monotonic() + FULL_LOAD_S
+        while time.monotonic() < ends:
+            time.sleep(chance.uniform(0.5, 4))
+            name = chance.choice([*FAULTS, "worker killed", "relay stopped"])
+            done[name] += 1
+            if name in FAULTS:
+                FAULTS[name](placement)
+            elif name == "worker killed":
+                for pid in placement.celery_pids():
+                    os.kill(pid, signal.SIGKILL)
+            else:
+                with placement.stopped("relay-0"):
+                    time.sleep(chance.uniform(0, LEASE_S))
+    drain_s = placement.stack.drain(3 * DRAIN_TIMEOUT_S)
+    print(f"{dict(done)}: {load.verify()} turns, drained {drain_s:.1f} s after the load ended")
 
 
 def test_a_worker_killed_in_the_middle_of_a_job(placement: Placement) -> None:
