@@ -1,17 +1,19 @@
 """Conversations over REST."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from memos.kit.schema import Answer, Body, UserId
+from memos.kit.schema import Answer, Body, Integer, Title, UserId, shown
 
 
 class ConversationCreate(Body):
+    model_config = shown({"user_id": "ada", "title": "Dogs", "metadata": {"channel": "web"}})
+
     user_id: UserId = Field(description="Whose conversation it is; any string of yours.")
     agent_id: UserId | None = None
-    title: Annotated[str, StringConstraints(max_length=500)] | None = None
+    title: Title | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -39,12 +41,18 @@ class Conversation(Answer):
 
 
 class RollbackRequest(Body):
-    to_turn: int = Field(ge=0, le=2**31 - 1, description="The seq of the last turn to keep; 0 is the start.")
+    model_config = shown({"to_turn": 0})
+
+    to_turn: Integer = Field(ge=0, le=2**31 - 1, description="The seq of the last turn to keep; 0 is the start.")
 
 
 class ForkRequest(Body):
-    at_turn: int = Field(ge=0, le=2**31 - 1, description="The seq of the last turn the fork shares; 0 is the start.")
-    title: Annotated[str, StringConstraints(max_length=500)] | None = None
+    model_config = shown({"at_turn": 0, "title": "Another way"})
+
+    at_turn: Integer = Field(
+        ge=0, le=2**31 - 1, description="The seq of the last turn the fork shares; 0 is the start."
+    )
+    title: Title | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -5,12 +5,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from memos.kit.schema import Answer, Body, Name
+from memos.kit.schema import Answer, Body, Name, shown
 
 Scope = Literal["operator", "admin", "app", "read"]
 
 
 class KeyCreate(Body):
+    model_config = shown({"name": "web app", "scopes": ["app"]})
+
     name: Name
     scopes: list[Literal["admin", "app", "read"]] = Field(min_length=1, max_length=3)
 
@@ -29,6 +31,8 @@ class NewKey(Key):
 
 
 class TenantCreate(Body):
+    model_config = shown({"name": "acme"})
+
     name: Name
 
 

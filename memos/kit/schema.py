@@ -23,9 +23,12 @@ from pydantic import (
 T = TypeVar("T")
 MAX_JSON_DEPTH = 32
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-UserId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Text = Annotated[str, StringConstraints(min_length=1)]
+WITHOUT_NUL = r"^[^\x00]*$"  # said in the OpenAPI document; `unstorable` looks everywhere else, too
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
+UserId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
+Title = Annotated[str, StringConstraints(max_length=500, pattern=WITHOUT_NUL)]
+Text = Annotated[str, StringConstraints(min_length=1, pattern=WITHOUT_NUL)]
+AnyText = Annotated[str, StringConstraints(pattern=WITHOUT_NUL)]
 
 
 def _written(value: Any) -> Any:
@@ -43,6 +46,15 @@ def _in_calendar(moment: datetime) -> datetime:
 
 # A moment as callers write it, with its offset from UTC.
 Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written), AfterValidator(_in_calendar)]
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# JSON knows one kind of number: 5.0 is 5, as in JSON Schema. "5" and true are neither.
+WHOLE = BeforeValidator(_whole)
+Integer = Annotated[int, WHOLE]
 
 
 def unstorable(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
@@ -63,6 +75,11 @@ def unstorable(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from unstorable(item, f"{path}[{index}]", depth + 1)
+
+
+def shown(example: dict[str, Any]) -> ConfigDict:
+    """What the OpenAPI document shows as an example of a body."""
+    return ConfigDict(json_schema_extra={"examples": [example]})
 
 
 class Body(BaseModel):

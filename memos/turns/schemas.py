@@ -1,29 +1,33 @@
 """Turns over REST."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from memos.kernel.turn import TurnStatus
-from memos.kit.schema import Answer, Body, Moment, Text
+from memos.kit.schema import WHOLE, Answer, AnyText, Body, Integer, Moment, Text, shown
 
 
 class Recall(Body):
-    top_k: int = Field(8, ge=0, le=100, description="0 switches recall off.")
+    top_k: Integer = Field(8, ge=0, le=100, description="0 switches recall off.")
 
 
 class TurnCreate(Body):
+    model_config = shown({"input": "My dog is called Biscuit.", "consistency": "latest", "max_tokens": 32})
+
     input: Text
     stream: bool = False
     recall: Recall = Recall(top_k=8)
     consistency: Literal["latest", "eventual"] = Field(
         "latest", description="latest: the answer has seen every earlier turn. eventual: it may lag, and says how far."
     )
-    min_version: int | None = Field(None, ge=0, le=2**31 - 1, description="Do not read a state older than this one.")
-    max_tokens: int = Field(64, ge=1, le=1024)
+    min_version: Annotated[int, Field(ge=0, le=2**31 - 1), WHOLE] | None = Field(
+        None, description="Do not read a state older than this one."
+    )
+    max_tokens: Integer = Field(64, ge=1, le=1024)
     temperature: float = Field(0.0, ge=0, le=2)
-    seed: int | None = Field(None, ge=0, le=2**63 - 1)
+    seed: Annotated[int, Field(ge=0, le=2**53 - 1), WHOLE] | None = None
 
 
 class ReadMemory(Answer):
@@ -62,11 +66,15 @@ class Turn(Answer):
 
 class ImportedTurn(Body):
     input: Text
-    output: str
+    output: AnyText
     created_at: Moment | None = Field(None, description="When it was said; kept as given.")
 
 
 class TurnImport(Body):
+    model_config = shown(
+        {"turns": [{"input": "Hello.", "output": "Hello!", "created_at": "2026-01-31T12:00:00+01:00"}]}
+    )
+
     turns: list[ImportedTurn] = Field(min_length=1, max_length=1000)
 
 

@@ -43,8 +43,9 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "GET /v1/stats": None,
     "GET /healthz": None,
     "GET /readyz": None,
+    "GET /metrics": None,
 }
-LISTS = {
+LISTS: dict[str, list[dict[str, str]]] = {
     "/v1/conversations": [{}, {"user_id": "the-same-user"}],
     "/v1/cubes": [{}, {"user_id": "the-same-user"}, {"conversation_id": "conversation_id"}, {"kind": "activation"}],
     "/v1/jobs": [{}, {"status": "done"}, {"status": "failed"}],
@@ -141,7 +142,7 @@ def test_lists_hold_only_ones_own(tenants: tuple[Tenant, Tenant], path: str) -> 
     for mine, other in (tenants, tenants[::-1]):
         for filters in LISTS[path]:
             query = {name: other.ids.get(value, value) for name, value in filters.items()}
-            text = mine.client.get(path, params={"limit": 200} | query).text
+            text = mine.client.get(path, params={"limit": "200"} | query).text
             assert strangers([text], other) == []
         assert mine.client.get(path).json()["items"] != []
     own, others = [{str(item["id"]) for item in everything(tenant.client, path)} for tenant in tenants]

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import ConfigDict, Field
 
@@ -77,7 +77,7 @@ async def readyz(request: Request, runtime: RuntimeDep) -> Response:
     return JSONResponse(body, 200 if ready else 503, None if ready else {"Retry-After": "1"})
 
 
-@router.get("/metrics", include_in_schema=False)
+@router.get("/metrics", response_class=PlainTextResponse, responses={**problems(always=WITHOUT_KEY)})
 async def metrics(runtime: RuntimeDep) -> Response:
     """Prometheus text. No key: it holds no ids and no text."""
     return Response(runtime.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

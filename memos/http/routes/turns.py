@@ -44,7 +44,20 @@ class StillStopping(Unavailable):
     hint = "Ask again as Retry-After says: it stops when its process answers, or when its lease runs out."
 
 
-EVENT_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
+EVENT_STREAM = {
+    "text/event-stream": {
+        "schema": {
+            "type": "object",
+            "description": "One event: `token` (`{text}`), then `done` (the turn) or `error` (a problem document).",
+            "properties": {
+                "event": {"enum": ["token", "done", "error"]},
+                "data": {"type": "string", "contentMediaType": "application/json"},
+            },
+            "required": ["event", "data"],
+            "additionalProperties": False,
+        }
+    }
+}
 
 
 @router.post(

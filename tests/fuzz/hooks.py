@@ -1,0 +1,68 @@
+"""What the fuzzer is told of this service. Loaded by schemathesis in its own process, from the environment.
+
+Two checks replace its own where a JSON Schema cannot say what the contract says, and are otherwise the same:
+
+* Data that fits the schema may be refused for what it means: a cursor of another list, a key used for something else.
+* A 503 is a server error, except `memory_behind` for a `min_version` that does not come: that is what was asked for.
+
+The key that the fuzzer uses must outlive its own `DELETE /v1/keys/{key_id}`: that one id is not sent.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+LOG = Path(os.environ["MEMOS_FUZZ_LOG"])
+OWN_KEY = os.environ["MEMOS_FUZZ_KEY_ID"]
+REFUSED_BY_MEANING = ("bad_cursor", "idempotency_key_reused")
+NOT_A_PROBLEM = ("GET /readyz",)  # says in its own words what is not ready
+
+
+def _code(response: Any) -> str:
+    if "problem+json" not in "".join(response.headers.get("content-type", [])):
+        return ""
+    return str(response.json()["code"])
+
+
+@schemathesis.check
+def data_that_fits_is_accepted(ctx: Any, response: Any, case: Any) -> bool | None:
+    if response.status_code == 422 and _code(response) in REFUSED_BY_MEANING:
+        return None
+    return positive_data_acceptance(ctx, response, case)
+
+
+@schemathesis.check
+def no_server_error(ctx: Any, response: Any, case: Any) -> bool | None:
+    asked = isinstance(case.body, dict) and case.body.get("min_version")
+    if asked and response.status_code == 503 and _code(response) == "memory_behind":
+        assert response.headers["retry-after"]
+        return None
+    return not_a_server_error(ctx, response, case)
+
+
+@schemathesis.check
+def refusals_say_what_to_change(ctx: Any, response: Any, case: Any) -> None:
+    if response.status_code < 400 or case.operation.label in NOT_A_PROBLEM:
+        return
+    assert _code(response), f"a {response.status_code} that is no problem document"
+    body = response.json()
+    assert body["status"] == response.status_code
+    assert body["hint"]
+    assert body["detail"]
+    assert body["request_id"]
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: Any) -> None:
+    if case.path_parameters and case.path_parameters.get("key_id") == OWN_KEY:
+        case.path_parameters["key_id"] = f"key_{'0' * 32}"
+
+
+@schemathesis.hook
+def after_call(context: Any, case: Any, response: Any) -> None:
+    with LOG.open("a") as log:
+        log.write(f"{response.status_code} {case.method} {case.operation.label}\n")

@@ -1,0 +1,137 @@
+"""schemathesis over the live OpenAPI document: examples, coverage, fuzzing and stateful phases, every check, every
+endpoint. 0 server errors and 0 schema violations.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memos.kit.ids import new_id
+from tests.api.talk import eventually, look, post, say
+from tests.support.live import Live, serve
+from tests.support.postgres import Cluster
+
+REPLACED = ("positive_data_acceptance", "not_a_server_error")  # by checks of tests/fuzz/hooks.py
+PHASES = ("examples", "coverage", "fuzzing", "stateful")
+
+
+@pytest.fixture
+def patient(postgres_cluster: Cluster) -> Iterator[Live]:
+    """A service of its own, which does not make the fuzzer wait for a version that will not come."""
+    with serve(postgres_cluster.database(), turn_wait_s=0.2) as service:
+        yield service
+
+
+def _failed_job(live: Live) -> str:
+    """A job for the fuzzer to retry."""
+    with live.client() as client:
+        conversation = live.conversation(client)
+        say(client, conversation, "hello")
+        live.settled(client, conversation)
+        job = new_id("job")
+        look(
+            live,
+            "INSERT INTO outbox (tenant_id, id, task, subject, status, failures, error) "
+            "SELECT tenant_id, %s, 'advance', id, 'failed', 8, '{}' FROM conversations WHERE id = %s",
+            job, conversation,
+        )  # fmt: skip
+    return job
+
+
+def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int) -> tuple[dict[str, Any], list[str]]:
+    """The run's report, and a line for every call it made."""
+    config = folder / "schemathesis.toml"
+    config.write_text(
+        # NUL is refused wherever it is (tests/api/test_bad_input.py), which a schema of free-form metadata cannot say.
+        "[generation]\nallow-x00 = false\n"
+        '[[operations]]\ninclude-name = "POST /v1/jobs/{job_id}/retry"\n'
+        f'parameters = {{ "path.job_id" = "{_failed_job(live)}" }}\n'
+    )
+    with live.client() as client:
+        (own,) = client.get("/v1/keys").json()["items"]
+    command = [
+        str(Path(sys.executable).with_name("st")), f"--config-file={config}", "run", f"{live.url}/openapi.json",
+        f"--header=Authorization: Bearer {live.key}", f"--phases={','.join(PHASES)}", "--checks=all",
+        f"--exclude-checks={','.join(REPLACED)}", f"--max-examples={examples}", f"--seed={seed}", "--no-color",
+        "--report=json", f"--report-json-path={folder / 'report.json'}",
+    ]  # fmt: skip
+    own_environment = {
+        "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks",
+        "MEMOS_FUZZ_LOG": str(folder / "calls"),
+        "MEMOS_FUZZ_KEY_ID": own["id"],
+        "PYTHONPATH": os.getcwd(),
+    }
+    done = subprocess.run(
+        command, env=os.environ | own_environment, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+    assert done.returncode == 0, f"seed {seed}: {done.stdout[-6_000:]}{done.stderr[-3_000:]}"
+    return json.loads((folder / "report.json").read_text()), (folder / "calls").read_text().splitlines()
+
+
+def _check(live: Live, report: dict[str, Any], calls: list[str]) -> None:
+    with live.client() as client:
+        paths = client.get("/openapi.json").json()["paths"]
+        documented = {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
+        assert report["complete"] is True
+        assert report["failures"] == []
+        assert report["operations"] == {
+            "total": len(documented), "selected": len(documented), "tested": len(documented), "errored": 0,
+            "skipped": 0, "skip_reasons": [],
+        }  # fmt: skip
+        assert {phase: report["phases"][phase]["status"] for phase in PHASES} == dict.fromkeys(PHASES, "success")
+        statuses: dict[str, Counter[str]] = defaultdict(Counter)
+        for call in calls:
+            status, method, label = call.split(" ", 2)
+            if label.startswith(f"{method} "):  # and not another method, tried to see it refused
+                statuses[label][status] += 1
+        assert statuses.keys() == documented
+        for label, seen in statuses.items():
+            # Reached what is behind the door, and not only refused at it.
+            assert any(status.startswith("2") or status == "409" for status in seen), (label, seen)
+            assert seen["401"] < seen.total() / 2, (label, seen)
+        # Whatever was sent, the service is well, and nothing is left half-done.
+        assert client.get("/readyz").json()["status"] == "ready"
+        assert post(client, "/v1/conversations", {"user_id": "after"}).status_code == 201
+        eventually(
+            lambda: look(live, "SELECT count(*) n FROM turns WHERE status IN ('accepted', 'answered')") == [{"n": 0}],
+            30,
+        )
+        assert look(live, "SELECT * FROM outbox WHERE status = 'failed'") == []
+
+
+def test_the_document_holds_every_route(live: Live) -> None:
+    """What is not in the document is not fuzzed: nothing but the document itself and its viewers may be missing."""
+    with live.client() as client:
+        documented = set(client.get("/openapi.json").json()["paths"])
+        for path in ("/metrics", "/healthz", "/readyz"):
+            assert path in documented
+    routes = {route.path for router in live.app.router.routes for route in _leaves(router)}
+    assert routes - documented == {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
+
+
+def _leaves(route: Any) -> Iterator[Any]:
+    inner = getattr(route, "original_router", None)
+    if inner is None:
+        yield route
+    else:
+        for child in inner.routes:
+            yield from _leaves(child)
+
+
+@pytest.mark.timeout(200)
+def test_fuzzed(patient: Live, tmp_path: Path) -> None:
+    _check(patient, *_fuzz(patient, tmp_path, examples=8, seed=20261124, timeout_s=180))
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_fuzzed_at_length(patient: Live, tmp_path: Path, seed: int) -> None:
+    _check(patient, *_fuzz(patient, tmp_path, examples=150, seed=seed, timeout_s=1700))
