@@ -69,6 +69,21 @@ def _has_reason(call: ast.Call | None, *, positional: bool) -> bool:
     return any(not isinstance(c, ast.Constant) or bool(c.value) for c in candidates)
 
 
+DRAWN = frozenset(
+    "new_id uuid4 uuid7 token_hex token_bytes token_urlsafe urandom random randint choice now time".split()
+)
+
+
+@register("tests/*")
+def house_stable_parameters(source: Source) -> Found:
+    """pytest-xdist runs nothing when two of its processes name the cases of a test differently."""
+    for call in source.calls:
+        if dotted(call.func) == "pytest.mark.parametrize" and not any(k.arg == "ids" for k in call.keywords):
+            for inner in ast.walk(call):
+                if isinstance(inner, ast.Call) and last_name(inner) in DRAWN:
+                    yield inner.lineno, f"{last_name(inner)}() differs between processes: draw in the test, or give ids"
+
+
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX)\b")
 
 

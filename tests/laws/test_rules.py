@@ -186,6 +186,12 @@ EXAMPLES: list[tuple[str, str, str, str]] = [
         "@pytest.mark.skip('broken upstream')\ndef test_a(): ...\n",
         "@pytest.mark.skip\ndef test_a(): ...\n",
     ),
+    (
+        "house_stable_parameters",
+        "tests/unit/test_pages.py",
+        "@pytest.mark.parametrize('make', [lambda: 1, 'x'])\ndef test_a(make): ...\n",
+        "@pytest.mark.parametrize('cursor', [encode(new_id('conv'))])\ndef test_a(cursor): ...\n",
+    ),
     ("house_nothing_unfinished", "memos/a.py", "x = 'a todo list'  # what is to do\n", "x = 1  # TODO: more\n"),
     ("house_nothing_unfinished", "memos/a.py", "class P(Protocol):\n    def f(self): ...\n", '"""FIXME"""\n'),
     (
