@@ -80,7 +80,8 @@ class Watchdog:
             return False
         if self._idle_since is None:
             self._idle_since = now
-        if now - self._idle_since < self._patience_s:
+        # Young neglect, look after look, is what somebody else of the same duty keeps clearing away.
+        if min(now - self._idle_since, age_s) < self._patience_s:
             return False
         LOG.error("watchdog.consumer_idle", outbox_age_s=round(age_s, 1), action="restart")
         self.restarts += 1

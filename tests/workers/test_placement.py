@@ -177,10 +177,10 @@ def test_anything_fails_at_random_for_minutes_and_nothing_is_lost(placement: Pla
     chance = random.Random(seed)
     print(f"seed {seed}")
     done: Counter[str] = Counter()
-    with Load(placement.stack, conversations=12, writers=4) as load:
+    with Load(placement.stack, conversations=12, writers=4, pause_s=0.1, give_up_s=150) as load:
         ends = time.monotonic() + FULL_LOAD_S
         while time.monotonic() < ends:
-            time.sleep(chance.uniform(0.5, 4))
+            time.sleep(chance.uniform(1, 8))
             name = chance.choice([*FAULTS, "worker killed", "relay stopped"])
             done[name] += 1
             if name in FAULTS:

@@ -18,12 +18,21 @@ GIVE_UP_S = 30.0
 class Load:
     """`with Load(stack) as load:` writes until the block ends. `verify` holds the log against the database."""
 
-    def __init__(self, stack: Stack, *, conversations: int = 4, writers: int = 3, pause_s: float = 0.02) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        *,
+        conversations: int = 4,
+        writers: int = 3,
+        pause_s: float = 0.02,
+        give_up_s: float = GIVE_UP_S,
+    ) -> None:
         self._stack = stack
         with stack.client() as client:
             self.conversations: Sequence[str] = [conversation(client) for _ in range(conversations)]
         self._writers = writers
         self._pause_s = pause_s
+        self._give_up_s = give_up_s
         self._stop = threading.Event()
         self._numbers = itertools.count()
         self.attempts: list[Attempt] = []
@@ -39,14 +48,14 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(GIVE_UP_S + 10)
+            thread.join(self._give_up_s + 10)
             assert not thread.is_alive(), "a writer hangs"
 
     def say(self, client: httpx2.Client, conversation_id: str) -> None:
         """One turn, acknowledged or given up."""
         number = next(self._numbers)
         key, text = f"key-{conversation_id}-{number}", f"word {conversation_id} {number}"
-        deadline = time.monotonic() + GIVE_UP_S
+        deadline = time.monotonic() + self._give_up_s
         while time.monotonic() < deadline:
             began_s = time.monotonic()
             try:
