@@ -4,6 +4,7 @@ checked by a parser in tests/deploy.) The model worker serves the echo engine, w
 """
 
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -144,9 +145,39 @@ def test_the_processes_of_the_compose_file_hold_a_conversation(
                 assert answer["output"].startswith(f"echo {number} ["), "it remembers every earlier turn"
             listed = one.get(f"/v1/conversations/{conversation_id}/turns").json()["items"]
             assert [item["seq"] for item in listed] == list(range(1, 7))
+            outlive_the_model_worker(by_hand, one, conversation_id)
         by_hand.check_health("worker")
         ended = {process.name: process.terminate() for process in reversed(by_hand.processes)}
         assert set(ended.values()) == {0}, ended
+
+
+def outlive_the_model_worker(by_hand: Hands, client: httpx2.Client, conversation_id: str) -> None:
+    """An answered turn whose model worker is gone is taken in when there is one again, and nobody lends a hand."""
+    relay, model = (next(p for p in by_hand.processes if p.name == f"{name}-0") for name in ("relay", "model-worker"))
+    relay.popen.send_signal(signal.SIGSTOP)
+    turn(client, conversation_id, "the last word", consistency="eventual")
+    model.kill_tree()
+    by_hand.processes.remove(model)
+    relay.popen.send_signal(signal.SIGCONT)
+
+    def tries() -> int:
+        [job] = client.get("/v1/jobs", params={"limit": 1}).json()["items"]
+        assert job["status"] != "failed"
+        assert job["failures"] == 0
+        error = job["error"] or {"tries": 0, "code": "model_unavailable", "transient": True}
+        assert error["code"] == "model_unavailable"
+        assert error["transient"]
+        return int(error["tries"])
+
+    wait_for(lambda: tries() >= 2, 30, "a second try without a model")
+    by_hand.start("model-worker", 1)
+
+    def pending() -> int:
+        return int(client.get(f"/v1/conversations/{conversation_id}").json()["pending_turns"])
+
+    spent_s = wait_for(lambda: pending() == 0, 40, "the turn to be taken in")
+    print(f"a model worker is back: its backlog was taken in {spent_s:.1f} s after its start")
+    assert client.get("/v1/jobs", params={"status": "failed"}).json()["items"] == []
 
 
 def test_every_service_of_the_compose_file_is_covered() -> None:
