@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 
 from memos.generation.echo import turn_fingerprint
 from memos.kernel.version import Link, VersionFacts
+from memos.kit.ids import new_id
 from tests.support.live import Live
 
 T = TypeVar("T")
@@ -141,6 +142,22 @@ def look(live: Live, sql: str, *values: Any) -> list[dict[str, Any]]:
     with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
         cursor = connection.execute(sql, values)
         return cursor.fetchall() if cursor.description else []
+
+
+def abandoned(live: Live, conversation: str, *, key: str, lease_s: float) -> str:
+    """Leaves exactly what a process that was killed in the middle of a keyed turn leaves; the turn's id."""
+    turn = new_id("turn")
+    look(
+        live,
+        "WITH place AS (UPDATE conversations SET next_seq = next_seq + 1 WHERE id = %s RETURNING *), taken AS ("
+        "INSERT INTO turns (tenant_id, id, conversation_id, seq, epoch, status, input, idempotency_key, lease_owner, "
+        "lease_token, lease_expires_at) SELECT tenant_id, %s, id, next_seq - 1, epoch, 'accepted', 'never answered', "
+        "%s, 'gone', 'gone', now() + make_interval(secs => %s) FROM place RETURNING *) "
+        "INSERT INTO idempotency_keys (tenant_id, key, request_sha256, turn_id, expires_at) "
+        "SELECT tenant_id, idempotency_key, 'of that request', id, now() + interval '1 day' FROM taken",
+        conversation, turn, key, lease_s,
+    )  # fmt: skip
+    return turn
 
 
 def chain(client: httpx2.Client, cube: str) -> list[Link]:

@@ -7,7 +7,7 @@ import pytest
 
 import memos.http.routes.turns
 from memos.kit.ids import new_id
-from tests.api.talk import ask, eventually, held, look, meanwhile, of, post, problem, say, turns, under_way
+from tests.api.talk import abandoned, ask, eventually, held, look, meanwhile, of, post, problem, say, turns, under_way
 from tests.support.live import Live, serve
 
 SLOW = "/slow 150 one two three four five six seven eight"
@@ -57,26 +57,13 @@ def test_another_process_can_stop_it(live: Live, client: httpx2.Client, conversa
         assert held(other_turn["output"]) == of("from the other")
 
 
-def _abandoned(live: Live, conversation: str, *, lease_s: float) -> str:
-    """Leaves exactly what a process that was killed in the middle of a turn leaves."""
-    turn = new_id("turn")
-    look(
-        live,
-        "WITH place AS (UPDATE conversations SET next_seq = next_seq + 1 WHERE id = %s RETURNING *) "
-        "INSERT INTO turns (tenant_id, id, conversation_id, seq, epoch, status, input, lease_owner, lease_token, "
-        "lease_expires_at) SELECT tenant_id, %s, id, next_seq - 1, epoch, 'accepted', 'never answered', 'gone', "
-        "'gone', now() + make_interval(secs => %s) FROM place",
-        conversation, turn, lease_s,
-    )  # fmt: skip
-    return turn
-
-
 def test_an_abandoned_turn_is_failed_and_later_turns_proceed(
     live: Live, client: httpx2.Client, conversation: str
 ) -> None:
     say(client, conversation, "before")
     live.settled(client, conversation)
-    turn = _abandoned(live, conversation, lease_s=1.0)
+    key = uuid4().hex
+    turn = abandoned(live, conversation, key=key, lease_s=1.0)
     eventual = say(client, conversation, "meanwhile", consistency="eventual")
     assert eventual["memory"]["lag"] == 1
     answer = say(client, conversation, "after")
@@ -84,13 +71,14 @@ def test_an_abandoned_turn_is_failed_and_later_turns_proceed(
     failed = client.get(f"/v1/turns/{turn}").json()
     assert (failed["status"], failed["error"]["code"]) == ("failed", "lease_lapsed")
     assert failed["error"]["hint"]
+    assert say(client, conversation, "again", key=key)["seq"] == 5  # its key is free for anything
 
 
 def test_an_abandoned_turn_with_a_lease_is_not_failed_early(
     live: Live, client: httpx2.Client, conversation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memos.http.routes.turns, "CANCEL_WAIT_S", 1.5)
-    turn = _abandoned(live, conversation, lease_s=60)
+    turn = abandoned(live, conversation, key=uuid4().hex, lease_s=60)
     problem(client.post(f"/v1/turns/{turn}/cancel"), 503, "still_stopping")  # nobody is there to see it
     assert client.get(f"/v1/turns/{turn}").json()["status"] == "accepted"
     look(live, "UPDATE turns SET lease_expires_at = now() WHERE id = %s", turn)

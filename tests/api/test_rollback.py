@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 
 from memos.kernel.version import broken_links
-from tests.api.talk import ask, chain, held, look, meanwhile, of, post, problem, say, turns, under_way
+from tests.api.talk import abandoned, ask, chain, held, look, meanwhile, of, post, problem, say, turns, under_way
 from tests.support.live import Live
 
 
@@ -87,6 +87,16 @@ def test_turns_under_way_are_left_behind_and_their_clients_told(
     live.settled(client, conversation)
     open_jobs = "SELECT 1 FROM outbox WHERE subject = %s AND status <> 'done'"
     assert look(live, open_jobs, conversation) == []
+
+
+def test_a_turn_whose_process_is_gone_is_left_behind_with_its_key(
+    live: Live, client: httpx2.Client, conversation: str
+) -> None:
+    _tell(live, client, conversation, "a")
+    turn = abandoned(live, conversation, key=f"k-{conversation}", lease_s=60)
+    assert post(client, f"/v1/conversations/{conversation}/rollback", {"to_turn": 1}).json()["superseded_turns"] == 1
+    assert client.get(f"/v1/turns/{turn}").json()["status"] == "superseded"
+    assert held(say(client, conversation, "b", key=f"k-{conversation}")["output"]) == of("a")
 
 
 def _after(client: httpx2.Client, conversation: str, seq: int, text: str) -> httpx2.Response:

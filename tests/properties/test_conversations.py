@@ -215,7 +215,7 @@ def _run(place: Place, **how: Any) -> None:
 
 @pytest.mark.timeout(240)
 def test_every_state_holds_what_the_model_says(place: Place) -> None:
-    # Not shrunk: that takes minutes against a real service. The printed blob repeats a failure, the long run shrinks it.
+    # Not shrunk: that takes minutes against a real service. The printed blob repeats a failure.
     _run(place, max_examples=30, stateful_step_count=15, phases=[Phase.explicit, Phase.generate], print_blob=True)
 
 

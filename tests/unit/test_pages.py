@@ -16,6 +16,9 @@ class Row(Answer):
     id: str
 
 
+CONVERSATION = f"conv_{'0123456789abcdef' * 2}"
+
+
 def _b64(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -43,11 +46,11 @@ def test_a_number_comes_back(number: int) -> None:
         "\ud800",
         "ä",
         encode(7),
-        encode(new_id("cube")),
-        _b64(new_id("conv")[:-1]),
-        _b64(new_id("conv").upper()),
-        encode(new_id("conv")) + "=",
-        encode(new_id("conv"))[:10] + "!" + encode(new_id("conv"))[10:],
+        encode(CONVERSATION.replace("conv", "cube")),
+        _b64(CONVERSATION[:-1]),
+        _b64(CONVERSATION.upper()),
+        encode(CONVERSATION) + "=",
+        encode(CONVERSATION)[:10] + "!" + encode(CONVERSATION)[10:],
         base64.urlsafe_b64encode(b"\xff\xfe").decode(),
     ],
 )
