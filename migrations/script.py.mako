@@ -1,10 +1,10 @@
 """${message}"""
 
-from alembic import op
+from migrations.script import run_sql
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 
 
 def upgrade() -> None:
-    op.execute("")
+    run_sql(__file__)

@@ -10,7 +10,7 @@ from memos.generation.echo import EchoEngine, held_turns, turn_fingerprint
 from memos.generation.port import Finished, GenerateRequest, ModelMismatch, StateRef, StateUnreadable, Token
 from memos.kit.blobs import sha256_hex
 from memos.kit.errors import Invalid
-from memos.kit.unit_of_work import OPEN
+from memos.kit.transactions import OPEN
 from tests.generation.talk import answer, eventually, start_ref, told, turns_in
 
 pytestmark = pytest.mark.anyio
