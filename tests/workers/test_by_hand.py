@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 
 from tests.support.live import SECRET
 from tests.support.postgres import Cluster
-from tests.support.redis import RedisServer, wait_for
+from tests.support.redis import redis_server, wait_for
 from tests.workers.stack import BIN, Process, conversation, turn
 
 COMPOSE: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text())
@@ -119,11 +119,8 @@ def hands(cluster: Cluster, redis_url: str, folder: Path) -> Iterator[Hands]:
             process.kill_tree()
 
 
-def test_the_processes_of_the_compose_file_hold_a_conversation(
-    postgres_cluster: Cluster, redis_running: RedisServer, tmp_path: Path
-) -> None:
-    redis_running.flush()
-    with hands(postgres_cluster, redis_running.url, tmp_path) as by_hand:
+def test_the_processes_of_the_compose_file_hold_a_conversation(postgres_cluster: Cluster, tmp_path: Path) -> None:
+    with redis_server() as redis, hands(postgres_cluster, redis.url, tmp_path) as by_hand:
         by_hand.run("migrate")
         by_hand.run("first-key")
         ports = [free_port(), free_port()]
