@@ -52,6 +52,12 @@ class _Prompt:
     read: int  # tokens read in all: recalled texts, earlier pieces, prompt
 
 
+def _one_thread() -> None:
+    """The setting is per thread of the caller, and a call, even one token of an answer, may come from a new thread."""
+    if torch.get_num_threads() != THREADS:
+        torch.set_num_threads(THREADS)
+
+
 class RxtEngine:
     """A Reactive Transformer at text level."""
 
@@ -133,6 +139,7 @@ class RxtEngine:
             if cancelled():
                 reason = "cancelled"
                 break
+            _one_thread()
             with torch.inference_mode():
                 ids = torch.tensor([tokens])
                 activations, cache = self._model.decode(ids, ids != PAD, self._table, prompt.memory, cache)
@@ -176,8 +183,7 @@ class RxtEngine:
 
     def _write(self, memory: Tensor, said: list[int], answer: list[int]) -> Tensor:
         """One interaction into one memory [L, S, D]."""
-        if torch.get_num_threads() != THREADS:  # the setting is per thread, and this thread may be new
-            torch.set_num_threads(THREADS)
+        _one_thread()
         with torch.inference_mode():
             ids = torch.tensor([[BOS, QUERY, *said, ANSWER, *answer, EOS]])
             mask = torch.ones_like(ids, dtype=torch.bool)
@@ -197,8 +203,7 @@ class RxtEngine:
         memory = state.memory
         for piece in pieces[:-1]:
             memory = self._write(memory, piece, [])
-        if torch.get_num_threads() != THREADS:
-            torch.set_num_threads(THREADS)
+        _one_thread()
         with torch.inference_mode():
             projected = self._model.project_memory(memory[None], None if beside is None else beside[None])
         tokens = [BOS, QUERY, *pieces[-1], ANSWER]

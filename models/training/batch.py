@@ -52,13 +52,14 @@ def pad(sequences: Sequence[Sequence[int]]) -> Tensor:
     return torch.tensor([[*s, *([PAD] * (longest - len(s)))] for s in sequences], dtype=torch.int64)
 
 
-def _probe_rows(probe: Turn) -> tuple[list[int], list[int], list[float]]:
+def _probe_rows(probe: Turn, first_weight: float) -> tuple[list[int], list[int], list[float]]:
     prompt = [BOS, QUERY, *probe.said, ANSWER]
     answer = [*probe.answer, EOS]
     heavy = set(probe.values)
     inputs = prompt + list(probe.answer)
     targets = [PAD] * (len(prompt) - 1) + answer
     weights = [0.0] * (len(prompt) - 1) + [VALUE_WEIGHT if t in heavy else 1.0 for t in answer]
+    weights[len(prompt) - 1] *= first_weight
     return inputs, targets, weights
 
 
@@ -81,7 +82,7 @@ def draw_batch(language: Language, rng: random.Random, plan: Plan, dialogues: in
         history += [interaction(t.said, t.answer) for t in turns]
         history += [[]] * (plan.turns - len(turns))  # nothing to read: memory stays as it is
         probes += asked
-    parts = [_probe_rows(p) for p in probes]
+    parts = [_probe_rows(p, plan.first_weight) for p in probes]
     targets = pad([p[1] for p in parts])
     weights = torch.zeros(targets.shape)
     for index, part in enumerate(parts):

@@ -21,6 +21,8 @@ class Stage:
     one_family: float = 0.45
     untold: float = 0.27
     flatten: float = 1.0
+    joined: float = 0.08
+    first_weight: float = 1.0
     blank: float = 0.0
 
 
@@ -57,6 +59,8 @@ class Recipe:
         Stage(1500, 8, 7, blank=0.08),
         Stage(1800, 12, 12, asked=0.5, untold=0.34, flatten=0.7, blank=0.06),
         Stage(2000, 12, 12, asked=0.5, untold=0.45, flatten=0.7, blank=0.06),
+        Stage(2300, 9, 9, asked=0.5, untold=0.42, flatten=0.7, blank=0.06),
+        Stage(2900, 9, 9, asked=0.45, untold=0.5, flatten=0.7, joined=0.2, first_weight=4.0, blank=0.06),
     )
 
     def rate(self, step: int) -> tuple[float, float]:
@@ -75,7 +79,10 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {
-    # The second line continues the first at step 2,000, less steeply: there was time for 1,000 steps more.
-    "shipped": Recipe(steps=5000, decays=(Decay(1600, 1600, 4000), Decay(2000, 1400, 5000))),
+    # Each line continues the one before it with another slope: the time left was estimated anew while the run went on.
+    "shipped": Recipe(
+        steps=4300,
+        decays=(Decay(1600, 1600, 4000), Decay(2000, 1400, 5000), Decay(2300, 1833, 3700), Decay(2900, 1033, 4300)),
+    ),
     "tiny": Recipe(steps=4, dialogues=2, probes=2, stages=(Stage(0, 2, 1),)),
 }

@@ -57,6 +57,8 @@ class Plan:
     long_value: float = 0.13
     untold: float = 0.27  # share of the other probes that ask for what was never told
     flatten: float = 1.0  # exponent on the families' weights: below 1, rare families come more often
+    joined: float = 0.08  # share of the facts told together with the next one, in one message
+    first_weight: float = 1.0  # of an answer's first token, which decides between answering and "I don't know"
     blank: float = 0.0  # share of the dialogues that have not begun: probes meet the start state
     empty_answers: float = 0.0  # more of them, as recalled texts have no answer
 
@@ -244,7 +246,7 @@ def draw_dialogue(
                 corrected.add(fact)
             values[fact] = speaker.value()
             turn = speaker.state(fact, values[fact], group)
-            if queue and queue[0][0] not in values and not plan.plain and rng.random() < 0.08:
+            if queue and queue[0][0] not in values and not plan.plain and rng.random() < plan.joined:
                 second, _ = queue.pop(0)
                 values[second] = speaker.value()
                 turn = speaker.both(turn, speaker.state(second, values[second], 0))
