@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from memos.generation.echo import EchoEngine, EchoState
 from memos.kernel.version import broken_links
@@ -48,10 +49,9 @@ def damaged(postgres_cluster: Cluster, tmp_path: Path) -> Iterator[Damaged]:
         for text in ("a", "b"):
             say(client, conversation, text)
         first.settled(client, conversation)
-        # The service that made the state still holds it decoded. This one has to read it.
-        with serve(database, blob_url=tmp_path.as_uri(), **QUICK) as cold, cold.client(first.key) as fresh:
-            first.app.state.runtime.generator.forget_old_states()
-            yield Damaged(cold, fresh, conversation, tmp_path)
+    # The service that made the state still held it decoded. This one has to read it.
+    with serve(database, blob_url=tmp_path.as_uri(), **QUICK) as cold, cold.client(first.key) as fresh:
+        yield Damaged(cold, fresh, conversation, tmp_path)
 
 
 def _tamper(file: Path) -> None:
@@ -144,7 +144,9 @@ def test_an_unexpected_error_is_a_problem_document_too(damaged: Damaged, monkeyp
         raise RuntimeError("secret detail")
 
     monkeypatch.setattr(damaged.service.app.state.runtime, "read_blob", broken)
-    answer = damaged.client.get(f"/v1/cubes/{damaged.cube}/versions/2/payload", headers={"X-Request-Id": "mine"})
+    with capture_logs() as logged:
+        answer = damaged.client.get(f"/v1/cubes/{damaged.cube}/versions/2/payload", headers={"X-Request-Id": "mine"})
+    assert "request.failed" in [entry["event"] for entry in logged]
     body = problem(answer, MemosError.status, "internal")
     assert body["request_id"] == "mine"
     assert "secret" not in answer.text
