@@ -281,9 +281,14 @@ def test_stopped_workers_are_started_again(placement: Placement) -> None:
 def test_workers_that_live_and_take_nothing_are_started_again(placement: Placement) -> None:
     """The worker turns and answers, and does not consume: only the aging outbox tells."""
     load = Load(placement.stack)
+    workers = len(placement.named("consumer"))
     with Celery(broker=placement.redis.url) as remote:
-        remote.control.cancel_consumer(QUEUE)
-    time.sleep(0.5)
+
+        def told() -> bool:  # one that another test had started again may not listen yet
+            replies = remote.control.cancel_consumer(QUEUE, reply=True, limit=workers, timeout=2)
+            return len(replies) == workers
+
+        wait_for(told, 40, "every worker to stop consuming")
     began = time.monotonic()
     with placement.stack.client() as client:
         for conversation_id in load.conversations:
