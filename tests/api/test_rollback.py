@@ -99,6 +99,14 @@ def test_a_turn_whose_process_is_gone_is_left_behind_with_its_key(
     assert held(say(client, conversation, "b", key=f"k-{conversation}")["output"]) == of("a")
 
 
+def test_a_turn_that_was_left_behind_is_not_answered_to_its_end(client: httpx2.Client, conversation: str) -> None:
+    """24 seconds of answering, of which nobody will take a word."""
+    with meanwhile(lambda: ask(client, conversation, "/slow 3000 one two three four five")) as slow:
+        under_way(client, conversation, 1)
+        post(client, f"/v1/conversations/{conversation}/rollback", {"to_turn": 0})
+        problem(slow.result(timeout=15), 409, "turn_superseded")
+
+
 def _after(client: httpx2.Client, conversation: str, seq: int, text: str) -> httpx2.Response:
     under_way(client, conversation, seq)
     return ask(client, conversation, text)
