@@ -151,6 +151,12 @@ def test_the_processes_of_the_compose_file_hold_a_conversation(postgres_cluster:
 def outlive_the_model_worker(by_hand: Hands, client: httpx2.Client, conversation_id: str) -> None:
     """An answered turn whose model worker is gone is taken in when there is one again, and nobody lends a hand."""
     relay, model = (next(p for p in by_hand.processes if p.name == f"{name}-0") for name in ("relay", "model-worker"))
+
+    def idle() -> bool:
+        jobs = client.get("/v1/stats").json()["jobs"]
+        return bool(jobs["queued"] == jobs["running"] == 0)
+
+    wait_for(idle, 20, "the earlier turns to be taken in")  # else their run takes the next one along
     relay.popen.send_signal(signal.SIGSTOP)
     turn(client, conversation_id, "the last word", consistency="eventual")
     model.kill_tree()
