@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from models.engine.payload import fingerprint_of, pack, unpack
-from models.engine.segments import pieces_of
+from models.engine.segments import Marks, pieces_of
 from models.rxt.checkpoint import Checkpoint, load_checkpoint
 from models.rxt.decoder import KeysValues
 from models.rxt.sampler import sample, sampler_of
@@ -30,7 +30,6 @@ from models.text.tokenizer import ANSWER, BOS, EOS, PAD, QUERY, THINK
 
 MAX_RECALLED = 16
 THREADS = 1
-_END_MARKS = (".", "!", "?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class RxtEngine:
         self._tokenizer = checkpoint.tokenizer
         self._config = checkpoint.model.config
         self._table = checkpoint.model.table().detach()
-        self._ends = frozenset(self._tokenizer.ids[m] for m in _END_MARKS if m in self._tokenizer.ids)
+        self._marks = Marks.of(self._tokenizer.ids)
         config = self._config
         self.identity: dict[str, Any] = {
             "model": config.name,
@@ -166,7 +165,7 @@ class RxtEngine:
         """
         lexicon, said = self._read(state.lexicon, text)
         lexicon, answer = self._read(lexicon, output)
-        pieces = pieces_of(said, self._ends, self._config.max_query)
+        pieces = pieces_of(said, self._marks, self._config.max_query)
         memory = state.memory
         for piece in pieces[:-1]:
             memory = self._write(memory, piece, [])
@@ -195,11 +194,11 @@ class RxtEngine:
         beside: Tensor | None = None
         for recollection in reversed(recalled[:MAX_RECALLED]):  # the most relevant is written last: newest wins
             lexicon, ids = self._read(lexicon, recollection)
-            piece = pieces_of(ids, self._ends, self._config.max_query)[0]
+            piece = pieces_of(ids, self._marks, self._config.max_query)[0]
             beside = self._write(self._model.start if beside is None else beside, piece, [])
             read += len(piece)
         lexicon, said = self._read(lexicon, text)
-        pieces = pieces_of(said, self._ends, self._config.max_query)
+        pieces = pieces_of(said, self._marks, self._config.max_query)
         memory = state.memory
         for piece in pieces[:-1]:
             memory = self._write(memory, piece, [])

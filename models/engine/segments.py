@@ -1,22 +1,48 @@
 """Cuts token sequences of any length into pieces the model was trained to read.
 
 Notable choices
-* A piece is whole sentences while they fit, so that a fact and whose fact it is stay together.
+* One statement to a piece: two facts in one piece get in each other's way, one at a time both are remembered. So a
+  piece ends with its sentence, and before "and my ...".
+* What belongs together stays together: a short opening ("Hello!") with what it opens, and a sentence that refers back
+  ("I have a dog. His name is ...") with what it refers to.
 * Of very long text the beginning and the end are kept: a letter says who writes at its start and asks at its end.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-PACKED = 24  # tokens: sentences are put together up to here
+OPENING = 4  # tokens: a sentence this short leads over to the next
 MAX_PIECES = 12
 HEAD_PIECES = 4
 
 
-def pieces_of(ids: Sequence[int], ends: Collection[int], longest: int) -> list[list[int]]:
-    """At least one piece (maybe empty), at most 12, each of at most `longest` tokens. `ends` end a sentence."""
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The tokens by which sentences are told apart."""
+
+    ends: frozenset[int]
+    back: frozenset[int]  # as first token: about the sentence before
+    joint: frozenset[int]  # "and"
+    subjects: frozenset[int]  # after a joint: a new statement
+
+    @classmethod
+    def of(cls, ids: Mapping[str, int]) -> "Marks":
+        """From a tokenizer's table of words."""
+
+        def known(words: str) -> frozenset[int]:
+            return frozenset(ids[w] for w in words.split() if w in ids)
+
+        return cls(
+            known(". ! ?"), known("his her its it he she they their the"), known("and"), known("my our i i'm i've we")
+        )
+
+
+def pieces_of(ids: Sequence[int], marks: Marks, longest: int) -> list[list[int]]:
+    """At least one piece (maybe empty), at most 12, each of at most `longest` tokens."""
     pieces: list[list[int]] = [[]]
-    for sentence in _sentences(ids, ends, longest):
-        if pieces[-1] and len(pieces[-1]) + len(sentence) > min(PACKED, longest):
+    for sentence in _sentences(ids, marks, longest):
+        together = len(pieces[-1]) <= OPENING or bool(sentence and sentence[0] in marks.back)
+        if not together or len(pieces[-1]) + len(sentence) > longest:
             pieces.append([])
         pieces[-1] += sentence
     if len(pieces) > MAX_PIECES:
@@ -24,10 +50,12 @@ def pieces_of(ids: Sequence[int], ends: Collection[int], longest: int) -> list[l
     return pieces
 
 
-def _sentences(ids: Sequence[int], ends: Collection[int], longest: int) -> list[list[int]]:
+def _sentences(ids: Sequence[int], marks: Marks, longest: int) -> list[list[int]]:
     out: list[list[int]] = [[]]
-    for token in ids:
-        if len(out[-1]) >= longest or (out[-1] and out[-1][-1] in ends and token not in ends):
+    for index, token in enumerate(ids):
+        ended = bool(out[-1]) and out[-1][-1] in marks.ends and token not in marks.ends
+        joins = token in marks.joint and index + 1 < len(ids) and ids[index + 1] in marks.subjects
+        if len(out[-1]) >= longest or ended or (joins and len(out[-1]) > OPENING):
             out.append([])
         out[-1].append(token)
     return out

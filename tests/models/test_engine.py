@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.engine import RxtEngine, State
-from models.engine.segments import MAX_PIECES, pieces_of
+from models.engine.segments import MAX_PIECES, Marks, pieces_of
+from models.rxt.checkpoint import load_checkpoint
 from models.text.lexicon import MAX_ENTRIES
 from tests.models.helpers import UNRELATED, answer, say
 
@@ -103,17 +104,32 @@ def test_a_seed_fixes_a_sampled_answer(released):
 
 def test_long_input_is_bounded(tiny):
     ids = list(range(100)) * 40
-    pieces = pieces_of(ids, {3}, 40)
+    marks = Marks(frozenset((3,)), frozenset(), frozenset(), frozenset())
+    pieces = pieces_of(ids, marks, 40)
     assert len(pieces) <= MAX_PIECES
     assert max(len(p) for p in pieces) <= 40
     assert pieces[0][:4] == [0, 1, 2, 3]
     assert pieces[-1][-1] == 99
-    assert pieces_of([], {3}, 40) == [[]]
+    assert pieces_of([], marks, 40) == [[]]
     long = "word " * 10_000 + "my dog is called Biscuit."
     _, finish = answer(tiny, tiny.start_state(), long)
     assert finish.prompt_tokens <= MAX_PIECES * 40 + 3
     state = tiny.advance(tiny.start_state(), long, long)
     assert torch.isfinite(state.memory).all()
+
+
+def test_statements_are_read_one_at_a_time(released):
+    tokenizer = load_checkpoint().tokenizer
+
+    def cut(text: str) -> list[str]:
+        _, ids = released.start_state().lexicon.read(text, tokenizer, 4096)
+        pieces = pieces_of(ids, Marks.of(tokenizer.ids), 40)
+        return [" ".join(tokenizer.words[i] if i < len(tokenizer) else "*" for i in piece) for piece in pieces]
+
+    assert cut("My dog is called Zibb. My cat is called Zobb.") == ["my dog is called * .", "my cat is called * ."]
+    assert cut("My dog is called Zibb and my cat Zobb") == ["my dog is called *", "and my cat *"]
+    assert cut("Hello! I have a dog. His name is Zibb.") == ["hello ! i have a dog . his name is * ."]
+    assert cut("What is my name?") == ["what is my name ?"]
 
 
 def test_the_work_of_a_turn_does_not_depend_on_the_turn(tiny):
