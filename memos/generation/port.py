@@ -23,6 +23,10 @@ class StateUnreadable(Unavailable):
     code = "state_unreadable"
     hint = "Nothing was changed. Roll the conversation back to an earlier turn, or restore the blob store."
 
+    def of_version(self, version_id: str) -> "StateUnreadable":
+        """The same, naming whose state it is: the worker knows only a key."""
+        return StateUnreadable(f"version {version_id}: {self.message}", **(self.details | {"version_id": version_id}))
+
 
 class ModelMismatch(Conflict):
     """The conversation's memory was made by another model."""

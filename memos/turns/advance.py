@@ -14,7 +14,7 @@ from sqlalchemy import RowMapping
 from memos.conversations import store as conversations
 from memos.cubes import store as cubes
 from memos.cubes.versions import Payload, StateStep, blob_key, state_ref, version_columns
-from memos.generation.port import Advanced, Generator, ModelMismatch
+from memos.generation.port import Advanced, Generator, ModelMismatch, StateUnreadable
 from memos.kit.db import Database
 from memos.kit.ids import new_id
 from memos.kit.unit_of_work import UnitOfWork
@@ -56,7 +56,10 @@ class AdvanceTask:
         model = await self.generator.identity()
         if model.fingerprint != head["fingerprint"]:
             raise ModelMismatch.between(head["fingerprint"], model.fingerprint)
-        return await self.generator.advance(state_ref(head), turn["input"], turn["output"], blob_key(blob_id))
+        try:
+            return await self.generator.advance(state_ref(head), turn["input"], turn["output"], blob_key(blob_id))
+        except StateUnreadable as error:
+            raise error.of_version(head["id"]) from error
 
     async def _commit(
         self, tenant_id: str, conversation_id: str, head: RowMapping, turn: RowMapping, blob_id: str, result: Advanced

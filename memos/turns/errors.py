@@ -36,3 +36,10 @@ class TurnEnded(Conflict):
 
     code = "turn_ended"
     hint = "Only a turn that is still being answered can be cancelled; roll the conversation back to undo it."
+
+
+class StillStopping(Unavailable):
+    """The turn was asked to stop and has not stopped yet."""
+
+    code = "still_stopping"
+    hint = "Ask again as Retry-After says: it stops when its process answers, or when its lease runs out."

@@ -21,7 +21,7 @@ from sqlalchemy import RowMapping
 
 from memos.conversations.service import move_to_model
 from memos.cubes.versions import state_ref
-from memos.generation.port import Finished, GenerateRequest, Generator, ModelIdentity
+from memos.generation.port import Finished, GenerateRequest, Generator, ModelIdentity, StateUnreadable
 from memos.idempotency import store as keys
 from memos.idempotency.service import Claim, StoredAnswer, claim
 from memos.kernel.turn import TurnStatus
@@ -228,11 +228,14 @@ class TurnService:
             temperature=run.wanted.temperature,
             seed=run.wanted.seed,
         )
-        async with contextlib.aclosing(self._generator.generate(request)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Finished):
-                    return piece
-                run.say(piece.text)
+        try:
+            async with contextlib.aclosing(self._generator.generate(request)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Finished):
+                        return piece
+                    run.say(piece.text)
+        except StateUnreadable as error:
+            raise error.of_version(base["id"]) from error
         raise Unavailable("the model ended its answer without saying so")
 
     async def _answer(self, run: TurnRun, base: RowMapping | None, finished: Finished | None) -> StoredAnswer:

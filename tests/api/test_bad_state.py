@@ -78,6 +78,7 @@ def test_a_damaged_state_is_never_read(damaged: Damaged, damage: Any) -> None:
     before, whole = damaged.head(), damaged.file.read_bytes()
     damage(damaged.file)
     refused = problem(ask(client, conversation, "c", key="the-key"), 503, "state_unreadable")
+    assert refused["context"]["version_id"].startswith("ver_")
     assert "Roll the conversation back" in refused["hint"]
     code = "blob_missing" if not damaged.file.exists() else "blob_corrupt"
     problem(client.get(f"/v1/cubes/{damaged.cube}/versions/2/payload"), 503, code)

@@ -24,24 +24,17 @@ from memos.http.deps import (
 from memos.http.problems import problem_of
 from memos.http.stored import stored_response
 from memos.idempotency.service import StoredAnswer, once
-from memos.kit.errors import MemosError, Unavailable
+from memos.kit.errors import MemosError
 from memos.kit.schema import Page
 from memos.kit.wakeups import OUTBOX
 from memos.turns import history, store
-from memos.turns.errors import TurnEnded
+from memos.turns.errors import StillStopping, TurnEnded
 from memos.turns.run import TurnRun
 from memos.turns.schemas import Explanation, Imported, Turn, TurnCreate, TurnImport
 
 router = APIRouter(tags=["turns"])
 KEEPALIVE_S = 15.0
 CANCEL_WAIT_S = 5.0
-
-
-class StillStopping(Unavailable):
-    """The turn was asked to stop and has not stopped yet."""
-
-    code = "still_stopping"
-    hint = "Ask again as Retry-After says: it stops when its process answers, or when its lease runs out."
 
 
 EVENT_STREAM = {
