@@ -58,6 +58,8 @@ async def test_a_killed_child_comes_back_and_its_state_is_told(tmp_path: Path) -
     assert second["pid"] != first["pid"]
     assert second["last_exit"] == "killed by SIGKILL"
     assert read_children(tmp_path) == supervisor.status()
+    # Said just after the state changes, by the supervisor's own task.
+    await wait_for(lambda: len(said) == 2, "both are said")
     assert said == ["one: it ended (killed by SIGKILL); starting it again in 0.1 s", "one: running again"]
     process = living(second["pid"])
     await supervisor.stop()
