@@ -88,7 +88,8 @@ def split(text: str) -> list[Word]:
         if sentence and (not piece or piece in _ENDS):
             letters = [p for p in sentence if p[0].isalpha() and p.lower() not in _SELF]
             # "MY DOG IS REX" and "My Dog Is Rex": capitals that say nothing about single words.
-            shouted = len(letters) > 3 and all(p[0].isupper() for p in letters)
+            titled = len(letters) > 3 and all(p[0].isupper() for p in letters)
+            shouted = titled or (len(letters) > 2 and all(p.isupper() for p in letters))
             for index, p in enumerate(sentence):
                 words.append(Word(p, key_of(p), starts=index == 0, shouted=shouted))
             sentence = []

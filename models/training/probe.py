@@ -130,8 +130,11 @@ def recall_rate(
     return {"exact": round(hits / total, 3), "questions": total}
 
 
-def correction_rate(engine: RxtEngine, talker: Talker, conversations: int, facts: int) -> dict[str, Any]:
-    """Share of corrected facts for which the newest value is answered."""
+def correction_rate(
+    engine: RxtEngine, talker: Talker, conversations: int, facts: int, *, asked_before: int = 0
+) -> dict[str, Any]:
+    """Share of corrected facts for which the newest value is answered. `asked_before`: questions before the correction,
+    whose answers have repeated the old value."""
     hits = 0
     for _ in range(conversations):
         told = {fact: talker.word() for fact in talker.facts(facts, one_family=True)}
@@ -140,6 +143,8 @@ def correction_rate(engine: RxtEngine, talker: Talker, conversations: int, facts
             talk.say(talker.tell(fact, value))
         fact, old = talker.rng.choice(list(told.items()))
         talk.say(talker.chat())
+        for _ in range(asked_before):
+            talk.say(talker.ask(fact))
         new = talker.word()
         talk.say(talker.correct(fact, new, old))
         talk.say(talker.chat())
@@ -188,6 +193,9 @@ def probe(engine: RxtEngine, seed: int, n: int) -> dict[str, Any]:
             str(d): recall_rate(engine, talker(100 + d), n if d < 32 else few, 1, d) for d in (1, 4, 16, 64)
         },
         "corrected": {str(k): correction_rate(engine, talker(200 + k), n, k) for k in (1, 4, 8)},
+        "corrected_after_2_questions": {
+            str(k): correction_rate(engine, talker(250 + k), n, k, asked_before=2) for k in (1, 4)
+        },
         "never_told": {str(k): abstention_rate(engine, talker(300 + k), n, k) for k in (1, 4, 8)},
         "held_out_phrasings": {str(k): recall_rate(engine, talker(400 + k, unseen=True), n, k, 4) for k in (1, 4)},
         "vocabulary_values": {str(k): recall_rate(engine, talker(500 + k, known=True), n, k, 4) for k in (1, 4)},
@@ -216,7 +224,12 @@ def main() -> None:
         "torch": torch.__version__,
         "cpu_s": round(time.process_time() - began, 1),
     }
-    print(json.dumps({"seed": arguments.seed, "identity": engine.identity, "machine": machine, **figures}, indent=2))
+    print(
+        json.dumps(
+            {"seed": arguments.seed, "n": arguments.n, "identity": engine.identity, "machine": machine, **figures},
+            indent=2,
+        )
+    )
 
 
 if __name__ == "__main__":

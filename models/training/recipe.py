@@ -21,6 +21,8 @@ class Stage:
     one_family: float = 0.45
     untold: float = 0.27
     flatten: float = 1.0
+    corrections: float = 0.3
+    questions: float = 0.12
     joined: float = 0.08
     first_weight: float = 1.0
     blank: float = 0.0
@@ -62,6 +64,19 @@ class Recipe:
         Stage(2300, 9, 9, asked=0.5, untold=0.42, flatten=0.7, blank=0.06),
         Stage(2900, 9, 9, asked=0.45, untold=0.5, flatten=0.7, joined=0.2, first_weight=4.0, blank=0.06),
         Stage(3300, 9, 9, asked=0.6, untold=0.42, flatten=0.7, joined=0.2, first_weight=4.0, blank=0.06),
+        Stage(
+            4100,
+            9,
+            6,
+            asked=0.65,
+            untold=0.4,
+            flatten=0.7,
+            corrections=0.7,
+            questions=0.4,
+            joined=0.05,
+            first_weight=4.0,
+            blank=0.06,
+        ),
     )
 
     def rate(self, step: int) -> tuple[float, float]:
@@ -82,13 +97,14 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     # Each line continues the one before it with another slope: the time left was estimated anew while the run went on.
     "shipped": Recipe(
-        steps=4100,
+        steps=4480,
         decays=(
             Decay(1600, 1600, 4000),
             Decay(2000, 1400, 5000),
             Decay(2300, 1833, 3700),
             Decay(2900, 1033, 4300),
             Decay(3300, 1486, 4100),
+            Decay(4100, 3101, 4500),
         ),
     ),
     "tiny": Recipe(steps=4, dialogues=2, probes=2, stages=(Stage(0, 2, 1),)),

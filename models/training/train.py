@@ -47,6 +47,8 @@ def plan_of(recipe: Recipe, step: int, rng: random.Random) -> Plan:
         asked=stage.asked,
         untold=stage.untold,
         flatten=stage.flatten,
+        corrections=stage.corrections,
+        questions=stage.questions,
         joined=stage.joined,
         first_weight=stage.first_weight,
         blank=stage.blank,

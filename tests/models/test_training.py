@@ -139,10 +139,10 @@ def test_probe_talkers_keep_held_out_phrasings_apart():
     assert len({f.key for f in trained.facts(8, one_family=True)}) == 8
 
 
-def test_the_recipe_is_continuous_where_its_decay_changes():
+def test_the_recipe_makes_no_leaps_where_its_decay_changes():
     recipe = RECIPES["shipped"]
     for decay in recipe.decays:
         before, after = recipe.rate(decay.first_step - 1)[0], recipe.rate(decay.first_step)[0]
-        assert abs(before - after) < 0.01 * before
+        assert abs(before - after) < 0.3 * recipe.low_lr
     assert recipe.rate(recipe.steps - 1)[0] < 0.05 * recipe.low_lr
     assert recipe.rate(0)[0] < recipe.rate(recipe.warm_up)[0] == recipe.high_lr

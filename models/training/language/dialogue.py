@@ -57,6 +57,7 @@ class Plan:
     long_value: float = 0.13
     untold: float = 0.27  # share of the other probes that ask for what was never told
     flatten: float = 1.0  # exponent on the families' weights: below 1, rare families come more often
+    questions: float = 0.12  # share of the turns, besides those that tell a fact, that ask for one
     joined: float = 0.08  # share of the facts told together with the next one, in one message
     first_weight: float = 1.0  # of an answer's first token, which decides between answering and "I don't know"
     blank: float = 0.0  # share of the dialogues that have not begun: probes meet the start state
@@ -251,7 +252,7 @@ def draw_dialogue(
                 values[second] = speaker.value()
                 turn = speaker.both(turn, speaker.state(second, values[second], 0))
             turns.append(speaker.past(turn))
-        elif values and rng.random() < 0.12 and not plan.plain:
+        elif values and rng.random() < plan.questions and not plan.plain:
             fact = rng.choice([*values, *untold])
             turns.append(speaker.past(speaker.ask(fact, values.get(fact), "fact")))
         else:
