@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from models.engine.payload import fingerprint_of, pack, unpack
-from models.engine.segments import Marks, pieces_of
+from models.engine.segments import READING, Marks, pieces_of
 from models.rxt.checkpoint import Checkpoint, load_checkpoint
 from models.rxt.decoder import KeysValues
 from models.rxt.sampler import sample, sampler_of
@@ -71,6 +71,7 @@ class RxtEngine:
             "model": config.name,
             "weights_sha256": checkpoint.weights_sha256,
             "tokenizer_sha256": checkpoint.tokenizer_sha256,
+            "reading": READING,
             "dtype": "float32",
             "state_shape": {
                 "layers": config.layers,

@@ -19,7 +19,7 @@ from models.errors import StateCorrupt, StateMismatch
 from models.rxt.state import State
 from models.text.lexicon import MAX_BYTES, MAX_ENTRIES, Entry, Lexicon
 
-FINGERPRINTED = ("model", "weights_sha256", "tokenizer_sha256", "dtype", "state_shape")
+FINGERPRINTED = ("model", "weights_sha256", "tokenizer_sha256", "reading", "dtype", "state_shape")
 _META = "memos.rxt"
 _TEXT_BYTES = MAX_BYTES + 2 * MAX_ENTRIES  # a zero byte after every key and every surface
 _UNUSED = -2  # in `lexicon_rows`: no such entry

@@ -11,6 +11,9 @@ Notable choices
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+# How text becomes tokens, words and pieces, as part of the fingerprint: the same turns read another way give another
+# state. Raise it with every change here or in `models.text`, and conversations are rebuilt by replay.
+READING = 1
 OPENING = 4  # tokens: a sentence this short leads over to the next
 MAX_PIECES = 12
 HEAD_PIECES = 4
