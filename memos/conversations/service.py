@@ -109,10 +109,10 @@ async def rollback(work: UnitOfWork, conversation_id: str, wanted: RollbackReque
         metadata={"to_turn": wanted.to_turn},
     )
     columns = version_columns(step, head)
-    await cubes.insert_version(work, columns)
-    await cubes.insert_edge(work, child_id=columns["id"], parent_id=head["id"], relation="revises")
-    await cubes.insert_edge(work, child_id=columns["id"], parent_id=target["id"], relation="restores")
-    await cubes.move_head(
+    cubes.insert_version(work, columns)
+    cubes.insert_edge(work, child_id=columns["id"], parent_id=head["id"], relation="revises")
+    cubes.insert_edge(work, child_id=columns["id"], parent_id=target["id"], relation="restores")
+    cubes.move_head(
         work, cube_id=head["cube_id"], version_id=columns["id"], number=columns["number"], expected=head["id"]
     )
     # A fork also leaves behind turns that it shares with its parent, whose rows are not its own to mark.
@@ -159,7 +159,7 @@ async def fork(work: UnitOfWork, conversation_id: str, wanted: ForkRequest, crea
         metadata={"at_turn": wanted.at_turn},
     )
     version_id = await _begin_line(work, first, source.user_id, source.agent_id)
-    await cubes.insert_edge(work, child_id=version_id, parent_id=target["id"], relation="forks")
+    cubes.insert_edge(work, child_id=version_id, parent_id=target["id"], relation="forks")
     return await get(work, fork_id)
 
 
@@ -190,16 +190,16 @@ async def move_to_model(work: UnitOfWork, conversation_id: str, model: ModelIden
         metadata={"model": model.details, "from": head["fingerprint"]},
     )
     columns = version_columns(step, head)
-    await cubes.insert_version(work, columns)
-    await cubes.insert_edge(work, child_id=columns["id"], parent_id=source, relation="converts")
-    await cubes.move_head(
+    cubes.insert_version(work, columns)
+    cubes.insert_edge(work, child_id=columns["id"], parent_id=source, relation="converts")
+    cubes.move_head(
         work, cube_id=head["cube_id"], version_id=columns["id"], number=columns["number"], expected=head["id"]
     )
 
 
 async def _begin_line(work: UnitOfWork, first: StateStep, user_id: str, agent_id: str | None) -> str:
     columns = version_columns(first, None)
-    await cubes.insert_cube(
+    cubes.insert_cube(
         work,
         id=first.cube_id,
         kind="activation",
@@ -208,7 +208,7 @@ async def _begin_line(work: UnitOfWork, first: StateStep, user_id: str, agent_id
         conversation_id=first.conversation_id,
         head_version_id=columns["id"],
     )
-    await cubes.insert_version(work, columns)
+    cubes.insert_version(work, columns)
     return str(columns["id"])
 
 

@@ -93,28 +93,29 @@ _EDGES = text("""
     WHERE child_id = ANY(:ids) AND parent_id = ANY(:ids) ORDER BY child_id, parent_id, relation""")
 
 
-async def insert_cube(work: UnitOfWork, **columns: Any) -> None:
-    await work.run(_INSERT_CUBE, tenant_id=work.tenant_id, **columns)
+def insert_cube(work: UnitOfWork, **columns: Any) -> None:
+    work.queue(_INSERT_CUBE, tenant_id=work.tenant_id, **columns)
 
 
-async def insert_version(work: UnitOfWork, columns: dict[str, Any]) -> None:
-    await work.run(_INSERT_VERSION, **(columns | {"tenant_id": work.tenant_id, "metadata": Jsonb(columns["metadata"])}))
+def insert_version(work: UnitOfWork, columns: dict[str, Any]) -> None:
+    work.queue(_INSERT_VERSION, **(columns | {"tenant_id": work.tenant_id, "metadata": Jsonb(columns["metadata"])}))
 
 
-async def insert_edge(work: UnitOfWork, *, child_id: str, parent_id: str, relation: str) -> None:
-    await work.run(_INSERT_EDGE, tenant_id=work.tenant_id, child_id=child_id, parent_id=parent_id, relation=relation)
+def insert_edge(work: UnitOfWork, *, child_id: str, parent_id: str, relation: str) -> None:
+    work.queue(_INSERT_EDGE, tenant_id=work.tenant_id, child_id=child_id, parent_id=parent_id, relation=relation)
 
 
-async def move_head(work: UnitOfWork, *, cube_id: str, version_id: str, number: int, expected: str) -> bool:
-    return bool(await work.run(_MOVE_HEAD, cube_id=cube_id, version_id=version_id, number=number, expected=expected))
+def move_head(work: UnitOfWork, *, cube_id: str, version_id: str, number: int, expected: str) -> None:
+    """Call it holding the head lock."""
+    work.queue(_MOVE_HEAD, cube_id=cube_id, version_id=version_id, number=number, expected=expected)
 
 
-async def count_read(work: UnitOfWork, cube_id: str) -> None:
-    await work.run(_COUNT_READ, cube_id=cube_id)
+def count_read(work: UnitOfWork, cube_id: str) -> None:
+    work.queue(_COUNT_READ, cube_id=cube_id)
 
 
-async def insert_blob(work: UnitOfWork, blob_id: str) -> None:
-    await work.run(_INSERT_BLOB, tenant_id=work.tenant_id, id=blob_id)
+def insert_blob(work: UnitOfWork, blob_id: str) -> None:
+    work.queue(_INSERT_BLOB, tenant_id=work.tenant_id, id=blob_id)
 
 
 async def get_cube(work: UnitOfWork, cube_id: str) -> RowMapping | None:

@@ -75,5 +75,5 @@ async def once(
             return stored
         body = (await effect(work)).model_dump_json().encode()
         if wanted.key is not None:
-            await store.finish(work, key=wanted.key, status=status, body=body)
+            store.finish(work, key=wanted.key, status=status, body=body)
         return StoredAnswer(status, body)

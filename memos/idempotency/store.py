@@ -28,8 +28,8 @@ async def claim(
     return None if touched else await work.first(_READ, key=key)
 
 
-async def finish(work: UnitOfWork, *, key: str, status: int, body: bytes) -> None:
-    await work.run(_FINISH, key=key, status=status, body=body)
+def finish(work: UnitOfWork, *, key: str, status: int, body: bytes) -> None:
+    work.queue(_FINISH, key=key, status=status, body=body)
 
 
 async def release(work: UnitOfWork, turn_ids: list[str]) -> None:

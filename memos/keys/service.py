@@ -59,8 +59,7 @@ class KeyService:
         if owner is None:
             raise Unauthorized("this API key is unknown or revoked")
         tenant_id, key_id = owner
-        async with self._database.unit_of_work(tenant_id) as work:
-            row = await store.get(work, key_id)
+        row = await store.get(self._database.single(tenant_id), key_id)
         if row is None or row["revoked_at"] is not None:
             raise Unauthorized("this API key is unknown or revoked")
         return Principal(tenant_id, key_id, frozenset(row["scopes"]))

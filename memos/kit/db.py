@@ -4,12 +4,13 @@ see past row-level security, or on a database that could lose an acknowledged co
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from memos.kit.errors import StartupError
-from memos.kit.unit_of_work import UnitOfWork, translated
+from memos.kit.unit_of_work import Checkout, SingleStatement, UnitOfWork, raise_translated, run_statement, translated
 
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 15_000
@@ -36,6 +37,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=10,
+            isolation_level="AUTOCOMMIT",  # the unit of work begins and commits, and nothing else does
             connect_args={
                 "connect_timeout": 5,
                 "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS} "
@@ -46,12 +48,26 @@ class Database:
     def unit_of_work(self, tenant_id: str) -> UnitOfWork:
         return UnitOfWork(self.engine, tenant_id)
 
+    def single(self, tenant_id: str) -> SingleStatement:
+        """For reading one thing: each statement is a transaction of its own, in one round trip."""
+        return SingleStatement(self.engine, tenant_id)
+
+    async def door(self, statement: TextClause, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        """What a door answers: a statement without a tenant, which sees no tenant's row by itself."""
+        checkout = Checkout(self.engine)
+        try:
+            raw = await checkout.take()
+            return await (await run_statement(raw, statement, parameters)).fetchall()
+        except Exception as error:
+            raise_translated(error)
+        finally:
+            await checkout.give_back()
+
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[AsyncConnection]:
         """A connection without a tenant, for the doors and notifications alone: it sees no tenant's row."""
         try:
             async with self.engine.connect() as connection:
-                await connection.execution_options(isolation_level="AUTOCOMMIT")
                 yield connection
         except Exception as error:
             replacement = translated(error)

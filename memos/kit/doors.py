@@ -21,18 +21,15 @@ class ClaimedJob:
 
 async def key_owner(database: Database, digest: bytes) -> tuple[str, str] | None:
     """The (tenant, key) of an unrevoked key's digest."""
-    async with database.autocommit() as connection:
-        row = (await connection.execute(_KEY, {"digest": digest})).first()
-    return (row[0], row[1]) if row else None
+    rows = await database.door(_KEY, {"digest": digest})
+    return (rows[0]["tenant_id"], rows[0]["key_id"]) if rows else None
 
 
 async def tenant_ids(database: Database) -> list[str]:
-    async with database.autocommit() as connection:
-        return list((await connection.execute(_TENANTS)).scalars())
+    return [row["tenant_id"] for row in await database.door(_TENANTS, {})]
 
 
 async def claim_jobs(database: Database, *, owner: str, most: int, lease_s: float) -> list[ClaimedJob]:
     """Leases up to `most` open jobs to `owner`, at most one per subject."""
-    async with database.autocommit() as connection:
-        rows = await connection.execute(_CLAIM, {"owner": owner, "most": most, "lease_s": lease_s})
-        return [ClaimedJob(*row) for row in rows]
+    rows = await database.door(_CLAIM, {"owner": owner, "most": most, "lease_s": lease_s})
+    return [ClaimedJob(**row) for row in rows]

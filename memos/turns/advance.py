@@ -47,7 +47,7 @@ class AdvanceTask:
                 if turn["status"] == "accepted":
                     return "waiting"
                 blob_id = new_id("blob")
-                await cubes.insert_blob(work, blob_id)
+                cubes.insert_blob(work, blob_id)
             result = await self._compute(head, turn, blob_id)
             if not await self._commit(tenant_id, conversation_id, head, turn, blob_id, result):
                 LOG.info("advance.dropped", conversation_id=conversation_id, turn_id=turn["id"])
@@ -83,17 +83,17 @@ class AdvanceTask:
                 metadata={"health": result.health},
             )
             columns = version_columns(step, head)
-            await cubes.insert_version(work, columns)
+            cubes.insert_version(work, columns)
             ours = turn["conversation_id"] == conversation_id  # a fork also rebuilds from turns of its parent
             if ours and not await store.apply(
                 work, turn_id=turn["id"], version_id=columns["id"], number=columns["number"]
             ):
                 raise RuntimeError(f"turn {turn['id']} left the line while its head was locked")
-            await cubes.insert_edge(work, child_id=columns["id"], parent_id=head["id"], relation="advances")
-            await cubes.move_head(
+            cubes.insert_edge(work, child_id=columns["id"], parent_id=head["id"], relation="advances")
+            cubes.move_head(
                 work, cube_id=head["cube_id"], version_id=columns["id"], number=columns["number"], expected=head["id"]
             )
-            await cubes.count_read(work, head["cube_id"])
+            cubes.count_read(work, head["cube_id"])
             await outbox.done_for_turns(work, [turn["id"]])
             work.after_commit(lambda: self.wakeups.wake(conversation_channel(conversation_id)))
         return True

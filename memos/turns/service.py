@@ -191,8 +191,7 @@ class TurnService:
         """The state to read. None if the turn was cancelled while it waited."""
         deadline = time.monotonic() + self._settings.turn_wait_s
         while True:
-            async with self._database.unit_of_work(run.tenant_id) as work:
-                base = await store.pin(work, run.turn_id)
+            base = await store.pin(self._database.single(run.tenant_id), run.turn_id)
             if base["turn_status"] != "accepted":
                 raise _why_lost(base["turn_status"])
             behind = base["behind"] if run.wanted.consistency == "latest" else 0
@@ -260,9 +259,9 @@ class TurnService:
             if not ours:
                 raise _why_lost((await store.pin(work, run.turn_id))["turn_status"])
             if base is not None:
-                await store.record_read(work, turn_id=run.turn_id, version_id=base["id"], rank=0, score=None)
+                store.record_read(work, turn_id=run.turn_id, version_id=base["id"], rank=0, score=None)
             if run.claim.key is not None:
-                await keys.finish(work, key=run.claim.key, status=201, body=body)
+                keys.finish(work, key=run.claim.key, status=201, body=body)
             if turn.status == "answered":
                 await outbox.record(work, task=ADVANCE, subject=run.conversation_id, turn_id=run.turn_id)
             else:

@@ -142,8 +142,8 @@ async def answer(work: UnitOfWork, *, timings_ms: dict[str, float], **columns: A
     return bool(await work.run(_ANSWER, timings_ms=Jsonb(timings_ms), **columns))
 
 
-async def record_read(work: UnitOfWork, *, turn_id: str, version_id: str, rank: int, score: float | None) -> None:
-    await work.run(_READ, tenant_id=work.tenant_id, turn_id=turn_id, version_id=version_id, rank=rank, score=score)
+def record_read(work: UnitOfWork, *, turn_id: str, version_id: str, rank: int, score: float | None) -> None:
+    work.queue(_READ, tenant_id=work.tenant_id, turn_id=turn_id, version_id=version_id, rank=rank, score=score)
 
 
 async def fail(work: UnitOfWork, *, turn_id: str, lease_token: str, error: dict[str, Any]) -> bool:
