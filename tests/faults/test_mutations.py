@@ -65,7 +65,7 @@ UNGUARD = """
     END $$"""
 
 
-@mutation(scenarios.racing_advances, "worker_failed: IntegrityError")
+@mutation(scenarios.racing_advances, "worker_refused_by_a_constraint")
 def head_lock_removed(patch: Patch, database: Addresses) -> None:
     """The schema's constraints still hold the line, and whoever runs into them is heard."""
     patch.setattr(conversation_store, "_LOCK", text(str(conversation_store._LOCK).replace("FOR UPDATE", "")))
@@ -106,8 +106,8 @@ def acknowledged_before_the_commit(patch: Patch, database: Addresses) -> None:
         runs.append(run)
         return await answer(service, run, *arguments)
 
-    async def finish_early(work: Any, *, key: str, status: int, body: bytes) -> None:
-        await finish(work, key=key, status=status, body=body)
+    def finish_early(work: Any, *, key: str, status: int, body: bytes) -> None:
+        finish(work, key=key, status=status, body=body)
         runs[-1].finish(StoredAnswer(status, body))
 
     patch.setattr(turn_service.TurnService, "_answer", answer_early)
