@@ -39,6 +39,7 @@ from memos.turns.run import Timings, TurnRun
 from memos.turns.schemas import Turn, TurnCreate, TurnMemory, Usage
 
 LOG = structlog.get_logger(__name__)
+MIGRATED_BY = "task:migrate"  # who makes the version that begins another model's epoch: no caller asked for it
 ADVANCE = "advance"  # the task that takes answered turns into the state
 POLL_S = 0.25  # how long a lost wake-up can delay a waiting turn
 HEARTBEAT_S = 1.0  # how often leases are renewed and cancel requests from other processes are seen
@@ -143,7 +144,7 @@ class TurnService:
         if pinned is None:
             raise NotFound(f"there is no conversation {conversation_id}")
         if pinned != model.fingerprint:
-            await move_to_model(work, conversation_id, model, created_by=self._owner)
+            await move_to_model(work, conversation_id, model, created_by=MIGRATED_BY)
             await outbox.record(work, task=ADVANCE, subject=conversation_id, turn_id=None)
             work.after_commit(lambda: self._wake(conversation_id))
             place = await store.accept(work, **columns)
@@ -172,7 +173,7 @@ class TurnService:
                 finished = await self._generate(run, base) if base is not None else None
                 run.timings.mark("generate")
             run.finish(await self._answer(run, base, finished))
-            run.ended = "answered"
+            run.ended = "cancelled" if finished is None or finished.reason == "cancelled" else "answered"
         except TimeoutError:
             await self._fail(run, Unavailable("the answer took longer than turn_timeout_s"))
         except MemosError as error:
@@ -216,6 +217,7 @@ class TurnService:
         finally:
             cancelled.cancel()
             consume.cancel()
+            # Its outcome has been told above, or nobody wants it any more: this only sees it end.
             with contextlib.suppress(asyncio.CancelledError, MemosError):
                 await consume
 
