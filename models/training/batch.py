@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from models.rxt.model import Rxt
 from models.shapes import Memory
 from models.text.tokenizer import ANSWER, BOS, EOS, PAD, QUERY
-from models.training.language.compile import Language
-from models.training.language.dialogue import Plan, Turn, draw_dialogue
+from models.training.conversations.compile import Language
+from models.training.conversations.dialogue import Plan, Turn, draw_dialogue
 
 ROWS_PER_BATCH = 512
 ROWS_PER_DIALOGUE = 120

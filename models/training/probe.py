@@ -22,10 +22,10 @@ from typing import Any
 import torch
 
 from models.engine import RxtEngine, State
-from models.training.language.compile import divide, held_out, topics_of
-from models.training.language.facts import LIKED, NAMED, SELF, Family
-from models.training.language.more_facts import LIVES, WORKPLACE
-from models.training.language.nouns import LISTS
+from models.training.conversations.compile import divide, held_out, topics_of
+from models.training.conversations.facts import LIKED, NAMED, SELF, Family
+from models.training.conversations.more_facts import LIVES, WORKPLACE
+from models.training.conversations.nouns import LISTS
 
 SINGLES = (SELF, LIVES, WORKPLACE)
 

@@ -23,8 +23,8 @@ from models.rxt.checkpoint import save_checkpoint
 from models.rxt.config import preset
 from models.rxt.model import Rxt
 from models.training.batch import accuracy_of, draw_batch, loss_of
-from models.training.language.compile import Language, build_language
-from models.training.language.dialogue import Plan
+from models.training.conversations.compile import Language, build_language
+from models.training.conversations.dialogue import Plan
 from models.training.optim import build_optimisers
 from models.training.recipe import RECIPES, Recipe
 

@@ -10,8 +10,8 @@ import torch
 from models.rxt.checkpoint import load_checkpoint
 from models.text.tokenizer import THINK
 from models.training.batch import draw_batch, write_turns
-from models.training.language.compile import ANY, Language, build_language
-from models.training.language.dialogue import Plan, draw_dialogue
+from models.training.conversations.compile import ANY, Language, build_language
+from models.training.conversations.dialogue import Plan, draw_dialogue
 from models.training.optim import orthogonalise
 from models.training.probe import Talker, has
 from models.training.recipe import RECIPES

@@ -10,7 +10,7 @@ Notable choices
 
 from dataclasses import dataclass
 
-from models.training.language.nouns import ANIMALS, LIKES, PEOPLE, PROPERTIES, THINGS
+from models.training.conversations.nouns import ANIMALS, LIKES, PEOPLE, PROPERTIES, THINGS
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ A block of text has told, asked and corrected phrasings and four replies (answer
 on lines of its own after its name; phrasings are separated by bars.
 """
 
-from models.training.language.facts import LIKED, NAMED, PROPERTY, SELF, Family
-from models.training.language.nouns import COUNTS, EVENTS, OBJECTS, PEOPLE
+from models.training.conversations.facts import LIKED, NAMED, PROPERTY, SELF, Family
+from models.training.conversations.nouns import COUNTS, EVENTS, OBJECTS, PEOPLE
 
 
 def _family(name: str, text: str, keys: tuple[str, ...] = (), weight: float = 1.0) -> Family:

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 from models.text.tokenizer import Tokenizer
 from models.text.words import split
-from models.training.language.facts import Family
-from models.training.language.more_facts import FAMILIES
-from models.training.language.nouns import LISTS
-from models.training.language.smalltalk import SMALLTALK
+from models.training.conversations.facts import Family
+from models.training.conversations.more_facts import FAMILIES
+from models.training.conversations.nouns import LISTS
+from models.training.conversations.smalltalk import SMALLTALK
 
 KEY, VALUE, OTHER, ANY = -1, -2, -3, -4  # KK, VV, WW, XX
 LIST_NAMES = tuple(LISTS)  # food:XX and so on are -5, -6, ...

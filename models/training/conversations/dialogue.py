@@ -12,7 +12,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from models.training.language.compile import (
+from models.training.conversations.compile import (
     ANY,
     KEY,
     OTHER,
