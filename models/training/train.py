@@ -27,6 +27,7 @@ from models.training.conversations.compile import Language, build_language
 from models.training.conversations.dialogue import Plan
 from models.training.optim import build_optimisers
 from models.training.recipe import RECIPES, Recipe
+from models.training.warm_start import warm_start
 
 SAVE_EVERY = 100
 EVALUATE_EVERY = 250
@@ -134,7 +135,7 @@ class Run:
         self.step, self.cpu_s = int(meta["step"]), float(meta["cpu"])
 
 
-def train(name: str, recipe: Recipe, seed: int, out: Path) -> Run:
+def train(name: str, recipe: Recipe, seed: int, out: Path, source: Path | None = None) -> Run:
     """Runs to the end of the recipe, logging to `out/log.jsonl`, and writes the checkpoint to `out`."""
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
@@ -142,6 +143,9 @@ def train(name: str, recipe: Recipe, seed: int, out: Path) -> Run:
     run.resume(out)
     losses: list[float] = []
     with (out / "log.jsonl").open("a") as log:
+        if source is not None and run.step == 0:
+            taken = warm_start(run.model, run.language.tokenizer, source)
+            log.write(json.dumps({"step": 0, "from": taken.as_dict()}) + "\n")
         while run.step < recipe.steps:
             began = time.process_time()
             losses.append(run.advance())
@@ -167,12 +171,13 @@ def main() -> None:
     parser.add_argument("--preset", default="shipped")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
+    parser.add_argument("--from", dest="source", type=Path, help="start from this checkpoint's weights")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     recipe = RECIPES[arguments.preset]
     if arguments.steps:
         recipe = replace(recipe, steps=arguments.steps)
-    train(arguments.preset, recipe, arguments.seed, arguments.out)
+    train(arguments.preset, recipe, arguments.seed, arguments.out, arguments.source)
 
 
 if __name__ == "__main__":
