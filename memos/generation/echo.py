@@ -8,6 +8,8 @@ It learns nothing and understands nothing. Notable choices:
 * The state keeps a digest of each of the last 4,096 inputs, a count, and a hash chained over every (input, answer)
   that was ever advanced, so its size is bounded and two states are equal only if their whole histories are.
   An answer lists the last 256 turns; `held_turns` reads all that a payload still holds.
+* Its slots are the lines it remembers: the turn numbered n is slot (n - 1) mod 4,096 of layer 0. A step writes one
+  slot, whole, and says with which words; an answer reads the lines that it lists, each as often as it lists it.
 * Two commands at the start of an input are for tests. `/slow 50 text` sleeps 50 ms before every token, which holds a
   turn open; `/recall text` appends the recalled texts to the answer, which shows what recall handed to the generator.
 """
@@ -16,6 +18,7 @@ import hashlib
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +27,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from memos.generation.engine import StateRejected
+from memos.generation.engine import MOST_READ, SlotRead, SlotWrite, StateRejected, Step
 from memos.generation.port import FinishReason
 from memos.kernel.canonical import canonical_json, sha256_hex
 
@@ -32,6 +35,9 @@ MAX_TURNS_HELD = 4096
 MAX_TURNS_SHOWN = 256
 DIGEST_BYTES = 8
 MAX_SLOW_MS = 10_000
+MAX_WORDS = 8  # of a line, as provenance
+COLLAPSE_LINES = 8
+_LISTED = re.compile(r"(?<![0-9a-f:])\d+:[0-9a-f]{4}(?![0-9a-f:])")
 _WORD = re.compile(r"\s*\S+(?:\s+\Z)?|\s+\Z")
 _SLOW = re.compile(r"/slow (\d{1,5})(?:\s|\Z)")
 _MATCHED = ("model", "weights_sha256", "tokenizer_sha256", "dtype", "state_shape")
@@ -115,39 +121,55 @@ class EchoEngine:
         recalled: Sequence[str] = (),
         max_tokens: int = 64,
         temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
         seed: int | None = None,
+        stop: Sequence[str] = (),
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Generator[str, None, EchoFinish]:
-        """Streams `echo N [turns] text`. `temperature` and `seed` change nothing: there is nothing to draw."""
+        """Streams `echo N [turns] text`, up to the first of the `stop` texts. The options of drawing change nothing:
+        there is nothing to draw."""
         prompt_tokens = len(text.split()) + sum(len(item.split()) for item in recalled)
         slow = _SLOW.match(text)
         pause_s = min(int(slow.group(1)), MAX_SLOW_MS) / 1000 if slow else 0.0
         answer = text
         if text.startswith("/recall"):
             answer += "".join(f" | {item}" for item in recalled)
-        count = 0
+        count, held = 0, ""
+        reason: FinishReason = "stop"
         for token in self._tokens(state, answer):
             if count == max_tokens:
-                return EchoFinish("length", prompt_tokens, count)
+                reason = "length"
+                break
             if pause_s:
                 time.sleep(pause_s)
             if cancelled():
                 return EchoFinish("cancelled", prompt_tokens, count)
-            yield token
             count += 1
-        return EchoFinish("stop", prompt_tokens, count)
+            said, held, stopped = _split(held + token, stop)
+            if said:
+                yield said
+            if stopped:
+                return EchoFinish("stop", prompt_tokens, count)
+        if held:
+            yield held
+        return EchoFinish(reason, prompt_tokens, count)
 
-    def advance(self, state: EchoState, text: str, output: str) -> EchoState:
+    def advance(self, state: EchoState, text: str, output: str) -> Step[EchoState]:
         digest = _digest(text)
         kept = state.digests[-(MAX_TURNS_HELD - 1) * DIGEST_BYTES :]
         answer = hashlib.sha256(_bytes(output)).digest()
         chain = hashlib.sha256(state.chain + hashlib.sha256(_bytes(text)).digest() + answer).digest()
-        return EchoState(state.count + 1, kept + digest, chain)
+        after = EchoState(state.count + 1, kept + digest, chain)
+        write = SlotWrite(0, _slot(after.count), 1.0, tuple(text.split()[:MAX_WORDS]))
+        return Step(after, _health(state, after), (write,))
 
-    def health(self, parent: EchoState, state: EchoState) -> dict[str, float]:
-        held = len(state.digests) // DIGEST_BYTES
-        added = state.count - parent.count
-        return {"turns": float(state.count), "held": float(held), "drift": added / max(held, 1)}
+    def reads(self, state: EchoState, text: str, output: str, recalled: Sequence[str] = ()) -> tuple[SlotRead, ...]:
+        """Of the lines held, those that the answer lists."""
+        held = {f"{number}:{fingerprint}": number for number, fingerprint in _numbered(state, MAX_TURNS_HELD)}
+        listed = Counter(held[item] for item in _LISTED.findall(output) if item in held)
+        most = sorted(listed.items(), key=lambda item: (-item[1], -item[0]))[:MOST_READ]
+        return tuple(SlotRead(0, _slot(number), times / listed.total()) for number, times in most)
 
     @staticmethod
     def _tokens(state: EchoState, answer: str) -> Iterator[str]:
@@ -157,6 +179,38 @@ class EchoEngine:
         yield f" {state.count}"
         yield f" [{earlier}{shown}]"
         yield from _WORD.findall(f" {answer}")
+
+
+def _slot(number: int) -> int:
+    """Where the turn of this number is kept, counted from 1."""
+    return (number - 1) % MAX_TURNS_HELD
+
+
+def _health(parent: EchoState, state: EchoState) -> dict[str, float]:
+    """Collapsed: a good many lines, and all of them the same."""
+    held = len(state.digests) // DIGEST_BYTES
+    distinct = len(set(memoryview(state.digests).cast("Q")))
+    added = min(state.count - parent.count, held)
+    return {
+        "turns": float(state.count),
+        "held": float(held),
+        "slot_diversity": distinct / held,
+        "gate_mean": added / MAX_TURNS_HELD,
+        "drift": added / held,
+        "distance_to_start": held / MAX_TURNS_HELD,
+        "collapsed": float(held >= COLLAPSE_LINES and distinct == 1),
+    }
+
+
+def _split(text: str, stop: Sequence[str]) -> tuple[str, str, bool]:
+    """What of `text` may be said, what may be the beginning of a `stop` text and must wait, and whether one was met."""
+    found = [at for at in (text.find(wanted) for wanted in stop) if at >= 0]
+    if found:
+        return text[: min(found)], "", True
+    for at in range(max(0, len(text) - max(map(len, stop), default=0)), len(text)):
+        if any(wanted.startswith(text[at:]) for wanted in stop):
+            return text[:at], text[at:], False
+    return text, "", False
 
 
 def _numbered(state: EchoState, most: int) -> Iterator[tuple[int, str]]:

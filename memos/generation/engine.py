@@ -4,7 +4,8 @@ comes out: an engine keeps no conversation between calls and may be called from 
 """
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
 
 
 class StateRejected(Exception):
@@ -27,6 +28,42 @@ class Finish(Protocol):
 
 
 S = TypeVar("S")
+MOST_READ = 16  # slots that `Engine.reads` names
+
+
+@dataclass(frozen=True, slots=True)
+class SlotWrite:
+    """What one slot of the memory took in at one step."""
+
+    layer: int
+    slot: int
+    gate: float  # how much of the slot was replaced: 0 nothing, 1 all of it
+    words: tuple[str, ...]  # of the interaction, those it took in most, most first: text of the user
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRead:
+    """How much of what an answer read from the conversation's own memory came from one slot."""
+
+    layer: int
+    slot: int
+    share: float  # 0..1, a mean over the answer's tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[S]):
+    """A state that has taken one interaction in.
+
+    `health` are figures of the new memory beside its parent. Every engine gives `slot_diversity`, `gate_mean`,
+    `drift`, `distance_to_start` and `collapsed` (how many parts of the memory hold the same in every slot; 0 is
+    well), and may give more. `written` are the slots that this interaction is to be found in, most first, as the
+    engine judges it: a slot that was only brushed is left out, so that the last step to name a slot is where its
+    content is from.
+    """
+
+    state: S
+    health: dict[str, float] = field(default_factory=dict)
+    written: tuple[SlotWrite, ...] = ()
 
 
 class Engine(Protocol[S]):
@@ -51,9 +88,18 @@ class Engine(Protocol[S]):
         recalled: Sequence[str] = (),
         max_tokens: int = 64,
         temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
         seed: int | None = None,
+        stop: Sequence[str] = (),
         cancelled: Callable[[], bool] = lambda: False,
-    ) -> Generator[str, None, Finish]: ...
+    ) -> Generator[str, None, Finish]:
+        """Temperature 0 is greedy; `top_k` 0 and `top_p` 1 leave every token in the draw. The answer ends before the
+        first of the `stop` texts, with reason `stop`; no piece that is yielded holds any part of that text."""
+        ...
 
-    def advance(self, state: S, text: str, output: str) -> S: ...
-    def health(self, parent: S, state: S) -> dict[str, float]: ...
+    def advance(self, state: S, text: str, output: str) -> Step[S]: ...
+
+    def reads(self, state: S, text: str, output: str, recalled: Sequence[str] = ()) -> Sequence[SlotRead]:
+        """The slots of `state` read most while `output` is given as the answer, most first, at most `MOST_READ`."""
+        ...

@@ -12,7 +12,7 @@ import obstore.exceptions
 import structlog
 
 from memos.generation.encoder import Encoder
-from memos.generation.engine import Engine, StateRejected
+from memos.generation.engine import Engine, SlotRead, StateRejected, Step
 from memos.generation.pool import Pool
 from memos.generation.port import (
     Advanced,
@@ -92,7 +92,10 @@ class InProcessGenerator(Generic[S]):
                 recalled=request.recalled,
                 max_tokens=request.max_tokens,
                 temperature=request.temperature,
+                top_k=request.top_k,
+                top_p=request.top_p,
                 seed=request.seed,
+                stop=request.stop,
                 cancelled=cancelled,
             )
         )
@@ -107,14 +110,21 @@ class InProcessGenerator(Generic[S]):
         assert_no_open_transaction()
         before = await self._resolve(parent)
 
-        def step() -> tuple[S, bytes, dict[str, float]]:
-            after = self._engine.advance(before, text, output)
-            return after, self._engine.dump_state(after), self._engine.health(before, after)
+        def compute() -> tuple[Step[S], bytes]:
+            step = self._engine.advance(before, text, output)
+            return step, self._engine.dump_state(step.state)
 
-        state, payload, health = await self._compute.run(step)
+        step, payload = await self._compute.run(compute)
         sha256 = await self._io.run(lambda: self._write(blob_key, payload))
-        self._cache.put(sha256, state, len(payload))
-        return Advanced(sha256, len(payload), health)
+        self._cache.put(sha256, step.state, len(payload))
+        return Advanced(sha256, len(payload), step.health, tuple(step.written))
+
+    async def reads(
+        self, state: StateRef, text: str, output: str, recalled: Sequence[str] = ()
+    ) -> tuple[SlotRead, ...]:
+        assert_no_open_transaction()
+        before = await self._resolve(state)
+        return tuple(await self._compute.run(lambda: self._engine.reads(before, text, output, recalled)))
 
     async def start_payload(self) -> bytes:
         return self._start_payload

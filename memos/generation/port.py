@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from memos.generation.engine import SlotRead, SlotWrite
 from memos.kit.errors import Conflict, Unavailable
 
 FinishReason = Literal["stop", "length", "cancelled"]
@@ -60,7 +61,8 @@ class StateRef:
 
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
-    """One question to one state. `recalled` are texts found by recall; temperature 0 is greedy."""
+    """One question to one state. `recalled` are texts found by recall; temperature 0 is greedy; `top_k` 0 and `top_p` 1
+    leave every token in the draw; the answer ends before the first of the `stop` texts."""
 
     state: StateRef
     text: str
@@ -68,6 +70,9 @@ class GenerateRequest:
     max_tokens: int = 64
     temperature: float = 0.0
     seed: int | None = None
+    top_k: int = 0
+    top_p: float = 1.0
+    stop: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +89,13 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """A new state, already durable in the blob store under the key that was asked for."""
+    """A new state, already durable in the blob store under the key that was asked for, with the health of the memory
+    and the slots that took the interaction in (see `memos.generation.engine.Step`)."""
 
     sha256: str
     size_bytes: int
     health: dict[str, float] = field(default_factory=dict)
+    written: tuple[SlotWrite, ...] = ()
 
 
 class Generator(Protocol):
@@ -101,6 +108,12 @@ class Generator(Protocol):
         ...
 
     async def advance(self, parent: StateRef, text: str, output: str, blob_key: str) -> Advanced: ...
+    async def reads(
+        self, state: StateRef, text: str, output: str, recalled: Sequence[str] = ()
+    ) -> tuple[SlotRead, ...]:
+        """The slots read most while that state gave that answer, most first. Computed anew: no answer pays for it."""
+        ...
+
     async def start_payload(self) -> bytes: ...
     async def embed(self, texts: Sequence[str]) -> list[list[float]]: ...
     async def health(self) -> dict[str, Any]: ...

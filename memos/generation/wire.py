@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from memos.generation.engine import SlotRead, SlotWrite
 from memos.generation.pool import QueueFull
 from memos.generation.port import (
     FinishReason,
@@ -23,6 +24,8 @@ FINGERPRINT_HEADER = "memos-model-fingerprint"
 MAX_TEXT_CHARS = 1_000_000
 MAX_RECALLED = 1_000
 MAX_TOKENS = 8_192
+MAX_STOP = 4
+MAX_STOP_CHARS = 200
 MAX_EMBED_TEXTS = 256
 MAX_BODY_BYTES = 32 * 1024 * 1024
 # What an error may carry across.
@@ -33,6 +36,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 BlobKey = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.=-]*(/[A-Za-z0-9_][A-Za-z0-9_.=-]*)*$", max_length=500)
 ]
+StopText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_STOP_CHARS)]
 LongText = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARS)]
 
 
@@ -56,10 +60,21 @@ class GenerateBody(Message):
     max_tokens: int = Field(64, ge=1, le=MAX_TOKENS)
     temperature: float = Field(0.0, ge=0.0, le=10.0, allow_inf_nan=False)
     seed: int | None = None
+    top_k: int = Field(0, ge=0)
+    top_p: float = Field(1.0, gt=0.0, le=1.0)
+    stop: list[StopText] = Field(default_factory=list, max_length=MAX_STOP)
 
     def request(self) -> GenerateRequest:
         return GenerateRequest(
-            self.state.ref(), self.text, tuple(self.recalled), self.max_tokens, self.temperature, self.seed
+            self.state.ref(),
+            self.text,
+            tuple(self.recalled),
+            self.max_tokens,
+            self.temperature,
+            self.seed,
+            self.top_k,
+            self.top_p,
+            tuple(self.stop),
         )
 
 
@@ -68,6 +83,13 @@ class AdvanceBody(Message):
     text: LongText
     output: LongText
     blob_key: BlobKey
+
+
+class ReadsBody(Message):
+    state: StateBody
+    text: LongText
+    output: LongText
+    recalled: list[LongText] = Field(default_factory=list, max_length=MAX_RECALLED)
 
 
 class EmbedBody(Message):
@@ -99,6 +121,11 @@ class AdvancedAnswer(Message):
     sha256: Sha256
     size_bytes: int
     health: dict[str, float]
+    written: list[SlotWrite]
+
+
+class ReadsAnswer(Message):
+    slots: list[SlotRead]
 
 
 class EmbeddedAnswer(Message):

@@ -18,6 +18,7 @@ import stamina
 import structlog
 from pydantic import ValidationError
 
+from memos.generation.engine import SlotRead
 from memos.generation.port import (
     Advanced,
     Finished,
@@ -34,6 +35,7 @@ from memos.generation.wire import (
     EmbeddedAnswer,
     ErrorEvent,
     HealthAnswer,
+    ReadsAnswer,
     TokenEvent,
     error_of,
 )
@@ -43,6 +45,7 @@ LOG = structlog.get_logger(__name__)
 CONNECT_TIMEOUT_S = 2.0
 CALL_TIMEOUT_S = 30.0
 HEALTH_TIMEOUT_S = 3.0
+READS_TIMEOUT_S = 10.0  # an explanation is given without it rather than late
 IDENTITY_MAX_AGE_S = 5.0
 # Shorter than the worker keeps an idle connection, so that a request never meets one that is just being closed.
 KEEP_ALIVE_S = 20.0
@@ -146,7 +149,16 @@ class ModelWorkerClient:
         response = await self._call("POST", "/advance", body)
         with self._translated():
             answer = AdvancedAnswer.model_validate_json(response.content)
-        return Advanced(answer.sha256, answer.size_bytes, answer.health)
+        return Advanced(answer.sha256, answer.size_bytes, answer.health, tuple(answer.written))
+
+    async def reads(
+        self, state: StateRef, text: str, output: str, recalled: Sequence[str] = ()
+    ) -> tuple[SlotRead, ...]:
+        assert_no_open_transaction()
+        body = {"state": asdict(state), "text": text, "output": output, "recalled": list(recalled)}
+        response = await self._call("POST", "/reads", body, timeout_s=READS_TIMEOUT_S)
+        with self._translated():
+            return tuple(ReadsAnswer.model_validate_json(response.content).slots)
 
     async def start_payload(self) -> bytes:
         return (await self._call("GET", "/start-state")).content

@@ -101,7 +101,7 @@ class _Conversation:
             self._rows.attempts.append(replace(asked, status=201, body=body))
 
     def _advance(self, turn_id: str, seq: int, text: str, output: str) -> VersionRow:
-        state = ENGINE.advance(self._states[-1], text, output)
+        state = ENGINE.advance(self._states[-1], text, output).state
         self._states.append(state)
         payload, blob_id, parent = ENGINE.dump_state(state), new_id("blob"), self._line[-1]
         self._rows.payloads[blob_id] = payload

@@ -250,7 +250,7 @@ def state_took_its_turn_in_twice(history: History, chance: Chance) -> History:
     """The blob, its hash and its size agree with each other: only what the state holds is wrong."""
     engine, version = EchoEngine(), _advance(history, chance)
     state = engine.load_state(history.payloads[version.blob_id or ""])
-    payload = engine.dump_state(engine.advance(state, "once more", "echo"))
+    payload = engine.dump_state(engine.advance(state, "once more", "echo").state)
     history = _change(history, "versions", version, payload_sha256=sha256_hex(payload), size_bytes=len(payload))
     return replace(history, payloads={**history.payloads, version.blob_id or "": payload})
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from memos.generation.echo import (
     held_turns,
     turn_fingerprint,
 )
-from memos.generation.engine import StateRejected
+from memos.generation.engine import MOST_READ, SlotWrite, StateRejected
 
 ENGINE = EchoEngine()
 TURNS = st.lists(st.tuples(st.text(max_size=40), st.text(max_size=40)), max_size=12)
@@ -27,7 +28,7 @@ TURNS = st.lists(st.tuples(st.text(max_size=40), st.text(max_size=40)), max_size
 def fed(turns: Sequence[tuple[str, str]], state: EchoState | None = None) -> EchoState:
     state = state or ENGINE.start_state()
     for text, output in turns:
-        state = ENGINE.advance(state, text, output)
+        state = ENGINE.advance(state, text, output).state
     return state
 
 
@@ -118,7 +119,6 @@ def test_a_state_stops_growing_and_keeps_the_last_turns():
     shown = answered(past, "x")[0][2]
     assert shown.startswith(" [... ")
     assert shown.count(":") == MAX_TURNS_SHOWN
-    assert ENGINE.health(full, past) == {"turns": len(turns), "held": MAX_TURNS_HELD, "drift": 10 / MAX_TURNS_HELD}
 
 
 def test_max_tokens_counts_words_and_never_cuts_the_list_of_turns():
@@ -159,3 +159,59 @@ def test_the_service_side_of_generation_loads_neither_torch_nor_the_models():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_step_writes_the_line_it_took_in_with_its_words():
+    step = ENGINE.advance(fed([("a", "b")]), "My dog is called Biscuit.", "Nice.")
+    assert step.written == (SlotWrite(0, 1, 1.0, ("My", "dog", "is", "called", "Biscuit.")),)
+    past = fed([(f"turn {number}", "x") for number in range(MAX_TURNS_HELD)])
+    assert ENGINE.advance(past, "once around", "x").written[0].slot == 0
+
+
+def test_an_answer_read_the_lines_that_it_lists_and_no_other():
+    state = fed([("one", "x"), ("two", "x"), ("three", "x")])
+    whole = "".join(answered(state, "and?")[0])
+    assert [(read.slot, round(read.share, 3)) for read in ENGINE.reads(state, "and?", whole)] == [
+        (2, 0.333),
+        (1, 0.333),
+        (0, 0.333),
+    ]
+    twice = f"{whole} 2:{turn_fingerprint('two')}"
+    assert [(read.slot, read.share) for read in ENGINE.reads(state, "and?", twice)] == [(1, 0.5), (2, 0.25), (0, 0.25)]
+    assert ENGINE.reads(state, "and?", f"12:{turn_fingerprint('two')} 2:0000 nothing") == ()
+    assert ENGINE.reads(state, "and?", "") == ()
+
+
+@given(TURNS, st.text())
+def test_the_slots_that_are_named_are_at_most_so_many_and_their_shares_at_most_one(turns, output):
+    state = fed([*turns, *[("more", "x")] * 20])
+    reads = ENGINE.reads(state, "", "".join(answered(state, output)[0]))
+    assert len(reads) == MOST_READ
+    assert all(earlier.share >= later.share > 0 for earlier, later in pairwise(reads))
+    assert sum(read.share for read in reads) <= 1 + 1e-9
+
+
+def test_health_tells_a_memory_of_many_lines_from_one_that_holds_the_same_line_again_and_again():
+    well = ENGINE.advance(fed([(f"turn {number}", "x") for number in range(7)]), "turn 7", "x").health
+    assert (well["slot_diversity"], well["drift"], well["collapsed"]) == (1.0, 1 / 8, 0.0)
+    ill = ENGINE.advance(fed([("again", "x")] * 7), "again", "x").health
+    assert (ill["slot_diversity"], ill["collapsed"]) == (1 / 8, 1.0)
+    assert ENGINE.advance(fed([("again", "x")] * 6), "again", "x").health["collapsed"] == 0.0
+    assert set(well) >= {"slot_diversity", "gate_mean", "drift", "distance_to_start", "collapsed"}
+
+
+@given(TURNS, st.text(), st.lists(st.text(min_size=1, max_size=6), max_size=4), st.integers(1, 30))
+def test_an_answer_ends_before_the_first_stop_text_and_gives_nothing_of_it_away(turns, text, stop, max_tokens):
+    state = fed(turns)
+    whole = "".join(answered(state, text, max_tokens=max_tokens)[0])
+    pieces, finish = answered(state, text, max_tokens=max_tokens, stop=stop)
+    found = [at for at in (whole.find(wanted) for wanted in stop) if at >= 0]
+    assert "".join(pieces) == (whole[: min(found)] if found else whole)
+    assert "" not in pieces
+    if found:
+        assert finish.reason == "stop"
+
+
+def test_a_stop_text_across_tokens_is_found():
+    tokens, finish = answered(fed([]), "one two three", stop=["o thr", "absent"])
+    assert ("".join(tokens), finish.reason) == ("echo 0 [] one tw", "stop")

@@ -18,6 +18,8 @@ from memos.generation.wire import (
     EmbeddedAnswer,
     GenerateBody,
     HealthAnswer,
+    ReadsAnswer,
+    ReadsBody,
 )
 from memos.kit.errors import MemosError
 from workers.model.body_limit import BodyLimit
@@ -62,7 +64,16 @@ def _add_routes(app: FastAPI, generator: InProcessGenerator[Any], stamp: dict[st
     async def advance(body: AdvanceBody, response: Response) -> AdvancedAnswer:
         response.headers.update(stamp)
         made = await generator.advance(body.parent.ref(), body.text, body.output, body.blob_key)
-        return AdvancedAnswer(sha256=made.sha256, size_bytes=made.size_bytes, health=made.health)
+        return AdvancedAnswer(
+            sha256=made.sha256, size_bytes=made.size_bytes, health=made.health, written=list(made.written)
+        )
+
+    @app.post("/reads")
+    async def reads(body: ReadsBody, response: Response) -> ReadsAnswer:
+        response.headers.update(stamp)
+        return ReadsAnswer(
+            slots=list(await generator.reads(body.state.ref(), body.text, body.output, tuple(body.recalled)))
+        )
 
     @app.post("/embed")
     async def embed(body: EmbedBody, response: Response) -> EmbeddedAnswer:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from memos.generation.echo import EchoEngine
-from memos.generation.engine import Engine, Finish, StateRejected
-from memos.kit.errors import StartupError
+from memos.generation.engine import Engine, Finish, SlotRead, StateRejected, Step
+from memos.kit.errors import Invalid, StartupError
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,14 @@ class RxtAdapter:
         recalled: Sequence[str] = (),
         max_tokens: int = 64,
         temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
         seed: int | None = None,
+        stop: Sequence[str] = (),
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Generator[str, None, Finish]:
+        if top_k or top_p < 1.0 or stop:
+            raise Invalid("this model draws from all of its words: top_k, top_p and stop are not for it")
         finish = yield from self._engine.generate(
             state,
             text,
@@ -78,11 +83,12 @@ class RxtAdapter:
         )
         return finish
 
-    def advance(self, state: Any, text: str, output: str) -> Any:
-        return self._engine.advance(state, text, output)
+    def advance(self, state: Any, text: str, output: str) -> Step[Any]:
+        after = self._engine.advance(state, text, output)
+        return Step(after, dict(self._engine.health(state, after)))
 
-    def health(self, parent: Any, state: Any) -> dict[str, float]:
-        return dict(self._engine.health(parent, state))
+    def reads(self, state: Any, text: str, output: str, recalled: Sequence[str] = ()) -> Sequence[SlotRead]:
+        return ()
 
 
 def _one_torch_thread() -> None:
