@@ -1,0 +1,201 @@
+"""The twin at text level: the whole conversation and a text in, an answer out.
+
+Notable choices
+* Text becomes tokens exactly as for RxT: same words, lexicon and pieces, so that only the model differs.
+* Prefix-cached: a turn computes its own tokens only. Keys and values lie in buffers that grow by doubling; a history is
+  a value all the same, because whoever appends to one that was appended to before gets a copy (`Prefix.at`).
+* Beyond the context the oldest interactions fall out, whole ones, and the rest is computed anew, as a model without
+  memory must.
+* Evaluation only: greedy, one conversation at a time, not for several threads.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.baselines.checkpoint import Twin, load_twin
+from models.baselines.stateless import Layout, StatelessConfig
+from models.engine.segments import Marks, pieces_of
+from models.shapes import HeadActivations
+from models.text.lexicon import Lexicon
+from models.text.spelling import Spelling
+from models.text.tokenizer import ANSWER, BOS, EOS, PAD, QUERY, THINK
+
+MAX_RECALLED = 16
+FIRST_ROOM = 256  # tokens
+
+
+class Prefix:
+    """Keys and values of the tokens of one history, in buffers that are written to in place."""
+
+    def __init__(self, config: StatelessConfig, room: int = FIRST_ROOM) -> None:
+        shapes = [(heads, config.width // heads) for heads in (config.heads, config.content_heads)]
+        self._config = config
+        self._buffers = [
+            [torch.zeros(1, shapes[part // 2][0], room, shapes[part // 2][1]) for part in range(4)]
+            for _ in range(config.layers)
+        ]
+        self._room = room
+        self._kept = self._start = 0
+
+    def at(self, length: int) -> "Prefix":
+        """A prefix of the first `length` tokens that may be appended to: this one, or a copy."""
+        if length == self._kept:
+            self._start = length
+            return self
+        copy = Prefix(self._config, self._room)
+        for mine, its in zip(self._buffers, copy._buffers, strict=True):
+            for old, new in zip(mine, its, strict=True):
+                new[:, :, :length] = old[:, :, :length]
+        copy._kept = copy._start = length
+        return copy
+
+    def put(self, layer: int, part: int, fresh: HeadActivations) -> HeadActivations:
+        """Writes tokens where the last ones ended; returns everything up to their end, without copying it."""
+        end = self._start + fresh.shape[2]
+        while end > self._room:
+            self._buffers = [[torch.cat((b, torch.zeros_like(b)), dim=2) for b in parts] for parts in self._buffers]
+            self._room *= 2
+        buffer = self._buffers[layer][part]
+        buffer[:, :, self._start : end] = fresh
+        return buffer[:, :, :end]
+
+    def went(self, count: int, *, keep: bool) -> None:
+        """`count` tokens were put into every layer. Those not kept are written over by the next history or answer."""
+        self._start += count
+        if keep:
+            self._kept = self._start
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """A conversation so far: interactions within the context, oldest first, and what was computed of them."""
+
+    lexicon: Lexicon
+    interactions: tuple[tuple[int, ...], ...]
+    prefix: Prefix
+
+    @property
+    def tokens(self) -> list[int]:
+        return [token for interaction in self.interactions for token in interaction]
+
+
+class TwinEngine:
+    """A stateless decoder at text level."""
+
+    def __init__(self, twin: Twin) -> None:
+        self._model, self._tokenizer, self._config = twin.model, twin.tokenizer, twin.model.config
+        self._table = twin.model.table().detach()
+        self._marks = Marks.of(self._tokenizer.ids)
+
+    @classmethod
+    def load(cls, folder: Path) -> "TwinEngine":
+        """The twin in a folder. Raises CheckpointCorrupt."""
+        torch.set_num_threads(1)
+        return cls(load_twin(folder))
+
+    def start(self) -> History:
+        """Nothing said yet."""
+        return History(Lexicon.empty(), (), Prefix(self._config))
+
+    def bytes_held(self, history: History) -> int:
+        """Bytes of keys and values that the history's tokens need."""
+        per_token = self._config.layers * 4 * self._config.width * self._table.element_size()
+        return len(history.tokens) * per_token
+
+    def answer(self, history: History, text: str, recalled: Sequence[str] = (), max_tokens: int = 64) -> str:
+        """The greedy answer; the history stays as it is. Recalled texts are read as the oldest turns."""
+        for recollection in recalled[:MAX_RECALLED]:  # the most relevant comes last, nearest to the conversation
+            lexicon, ids = history.lexicon.read(recollection, self._tokenizer, self._config.rows)
+            piece = pieces_of(ids, self._marks, self._config.max_query)[0]
+            first = (BOS, QUERY, *piece, ANSWER, EOS)
+            history = self._fresh(lexicon, (first, *history.interactions))
+        lexicon, said = history.lexicon.read(text, self._tokenizer, self._config.rows)
+        *earlier, last = pieces_of(said, self._marks, self._config.max_query)
+        history = self._append(history, lexicon, [(BOS, QUERY, *piece, ANSWER, EOS) for piece in earlier])
+        tokens = history.tokens
+        prefix = history.prefix.at(len(tokens))
+        allowed, surfaces, casing = self._allowed(lexicon), lexicon.rows(), lexicon.casing()
+        spelling, out, fresh = Spelling(), "", [BOS, QUERY, *last, ANSWER]
+        for _ in range(min(max_tokens, self._config.max_answer)):
+            scores = self._read(prefix, tokens, fresh, keep=False) + allowed
+            tokens = tokens + fresh
+            token = int(scores.argmax())
+            if token == EOS:
+                break
+            piece_of_text, spelling = spelling.add(*self._surface(token, surfaces, casing))
+            out += piece_of_text
+            fresh = [token]
+        return out + spelling.finish()
+
+    def advance(self, history: History, text: str, output: str) -> History:
+        """The history after the turn (`text`, `output`)."""
+        lexicon, said = history.lexicon.read(text, self._tokenizer, self._config.rows)
+        lexicon, answer = lexicon.read(output, self._tokenizer, self._config.rows)
+        *earlier, last = pieces_of(said, self._marks, self._config.max_query)
+        new: list[tuple[int, ...]] = [(BOS, QUERY, *piece, ANSWER, EOS) for piece in earlier]
+        new.append((BOS, QUERY, *last, ANSWER, *answer[: self._config.max_answer], EOS))
+        return self._append(history, lexicon, new)
+
+    def _append(self, history: History, lexicon: Lexicon, new: list[tuple[int, ...]]) -> History:
+        interactions = (*history.interactions, *new)
+        kept = self._within(interactions)
+        if len(kept) < len(interactions):
+            return self._fresh(lexicon, kept)
+        before = history.tokens
+        fresh = [token for interaction in new for token in interaction]
+        prefix = history.prefix.at(len(before))
+        if fresh:
+            self._read(prefix, before, fresh, keep=True)
+        return History(lexicon, interactions, prefix)
+
+    def _within(self, interactions: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+        """The newest interactions that leave room for a prompt and its answer."""
+        room = self._config.context - self._config.max_query - self._config.max_answer - 4
+        total, kept = 0, 0
+        for interaction in reversed(interactions):
+            total += len(interaction)
+            if total > room:
+                break
+            kept += 1
+        return interactions[len(interactions) - kept :]
+
+    def _fresh(self, lexicon: Lexicon, interactions: tuple[tuple[int, ...], ...]) -> History:
+        empty = History(lexicon, (), Prefix(self._config))
+        return self._append(empty, lexicon, list(self._within(interactions)))
+
+    def _read(self, prefix: Prefix, before: list[int], fresh: list[int], *, keep: bool) -> Tensor:
+        """Computes `fresh` after `before`, which the prefix holds; scores [V + R] of the next token."""
+        reach = min(len(before), self._config.window_before)
+        ids = torch.tensor([before[len(before) - reach :] + fresh])
+        count, start = len(fresh), len(before)
+        with torch.inference_mode():
+            previous = torch.arange(ids.shape[1])[None] - 1
+            previous[previous < 0] = ids.shape[1]
+            x = self._model.inputs(ids, previous, self._table)[:, reach:]
+            positions = torch.arange(start, start + count)[None]
+            mask = torch.ones(count, start + count, dtype=torch.bool).tril(start)[None, None]
+            x = self._model(x, Layout(positions, previous, mask, count - 1), prefix)
+            prefix.went(count, keep=keep)
+            return self._model.logits(x[0, -1], self._table)
+
+    def _allowed(self, lexicon: Lexicon) -> Tensor:
+        """[V + R], 0 for what may be said and -inf for the rest: template marks, rows without a word."""
+        words = len(self._tokenizer)
+        allowed = torch.zeros(words + self._config.rows)
+        allowed[words:] = float("-inf")
+        allowed[[PAD, BOS, QUERY, ANSWER, THINK]] = float("-inf")
+        allowed[[words + row for row in lexicon.rows()]] = 0.0
+        return allowed
+
+    def _surface(self, token: int, surfaces: dict[int, str], casing: dict[str, str]) -> tuple[str, bool]:
+        """How a token is written, and whether it is a mark."""
+        words = self._tokenizer.words
+        if token >= len(words):
+            return surfaces[token - len(words)], False
+        word = words[token]
+        written = casing.get(word, self._tokenizer.display.get(word, word))
+        return written, not word[0].isalnum() and word != "'s"
