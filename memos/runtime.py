@@ -45,7 +45,7 @@ class Runtime:
         self.keys = KeyService(self.database, secret_bytes(settings))
         self.metrics = Metrics()
         self.turns = TurnService(self.database, self.generator, self.wakeups, self.metrics, settings)
-        tasks = {ADVANCE: AdvanceTask(self.database, self.generator, self.wakeups)}
+        tasks = {ADVANCE: AdvanceTask(self.database, self.generator, self.wakeups, self.metrics)}
         self.jobs = JobRunner(self.database, tasks, self.wakeups, self.metrics, settings, on_job_progress)
 
     async def read_blob(self, key: str, sha256: str) -> bytes:

@@ -47,6 +47,23 @@ class Version(Answer):
     created_by: str
 
 
+class WrittenSlot(Answer):
+    """What one slot of the memory took in when a version was made."""
+
+    layer: int
+    slot: int
+    gate: float = Field(description="How much of the slot was replaced, 0 to 1.")
+    words: list[str] = Field(description="Of what was said, those the slot took in most; the first most.")
+
+
+class VersionRecord(Version):
+    """A version with everything that is known of its making. `metadata.health` says how the memory is."""
+
+    written: list[WrittenSlot] | None = Field(
+        description="The slots that the version's turn went into; null for a version that took no turn in."
+    )
+
+
 class LineageNode(Answer):
     id: str
     cube_id: str

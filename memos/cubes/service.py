@@ -5,7 +5,7 @@ from typing import Literal
 from sqlalchemy import RowMapping
 
 from memos.cubes import store
-from memos.cubes.schemas import Cube, Lineage, LineageEdge, LineageNode, Version
+from memos.cubes.schemas import Cube, Lineage, LineageEdge, LineageNode, Version, VersionRecord
 from memos.kit.errors import NotFound
 from memos.kit.unit_of_work import UnitOfWork
 
@@ -22,6 +22,10 @@ async def get(work: UnitOfWork, cube_id: str) -> Cube:
 
 def version_view(row: RowMapping) -> Version:
     return Version(**{name: row[name] for name in Version.model_fields})
+
+
+def record_view(row: RowMapping) -> VersionRecord:
+    return VersionRecord(**{name: row[name] for name in VersionRecord.model_fields})
 
 
 async def version_row(work: UnitOfWork, cube_id: str, number: int) -> RowMapping:

@@ -13,11 +13,11 @@ _INSERT_CUBE = text("""
     VALUES (:tenant_id, :id, :kind, :user_id, :agent_id, :conversation_id, 'activated', :head_version_id)""")
 _INSERT_VERSION = text("""
     INSERT INTO memcube_versions (tenant_id, id, cube_id, number, operation, parent_id, parent_hash, hash, commitment,
-      nonce, payload, blob_id, content, payload_sha256, size_bytes, fingerprint, metadata, conversation_id, epoch,
-      turn_id, turn_seq, created_at, created_by)
+      nonce, payload, blob_id, content, payload_sha256, size_bytes, fingerprint, metadata, written,
+      conversation_id, epoch, turn_id, turn_seq, created_at, created_by)
     VALUES (:tenant_id, :id, :cube_id, :number, :operation, :parent_id, :parent_hash, :hash, :commitment,
-      :nonce, :payload, :blob_id, :content, :payload_sha256, :size_bytes, :fingerprint, :metadata, :conversation_id,
-      :epoch, :turn_id, :turn_seq, :created_at, :created_by)""")
+      :nonce, :payload, :blob_id, :content, :payload_sha256, :size_bytes, :fingerprint, :metadata, :written,
+      :conversation_id, :epoch, :turn_id, :turn_seq, :created_at, :created_by)""")
 _INSERT_EDGE = text("""
     INSERT INTO lineage_edges (tenant_id, child_id, parent_id, relation)
     VALUES (:tenant_id, :child_id, :parent_id, :relation)""")
@@ -39,7 +39,9 @@ _LIST_CUBES = text(f"""
       AND (CAST(:conversation_id AS text) IS NULL OR c.conversation_id = :conversation_id)
       AND (CAST(:before AS text) IS NULL OR c.id < :before)
     ORDER BY c.id DESC LIMIT :limit""")
-_GET_VERSION = text(f"SELECT {_VERSION} FROM memcube_versions v WHERE v.cube_id = :cube_id AND v.number = :number")
+_GET_VERSION = text(
+    f"SELECT {_VERSION}, v.written FROM memcube_versions v WHERE v.cube_id = :cube_id AND v.number = :number"
+)
 _LIST_VERSIONS = text(f"""
     SELECT {_VERSION} FROM memcube_versions v
     WHERE v.cube_id = :cube_id AND (CAST(:before AS integer) IS NULL OR v.number < :before)
@@ -49,14 +51,23 @@ _HEAD = text(f"""
     SELECT {_VERSION} FROM memcubes c JOIN memcube_versions v ON v.id = c.head_version_id
     WHERE c.conversation_id = :conversation_id AND c.kind = 'activation'""")
 # A state's own past: every version has at most one of these edges, so this is a line and not a graph.
-_LINE = text("""
+_LINE_CTE = """
     WITH RECURSIVE line AS (
       SELECT CAST(:version_id AS text) COLLATE "C" AS id, 0 AS steps
       UNION ALL
       SELECT e.parent_id, line.steps + 1 FROM line JOIN lineage_edges e ON e.child_id = line.id
-      WHERE e.relation IN ('advances', 'restores', 'forks'))
+      WHERE e.relation IN ('advances', 'restores', 'forks'))"""
+_LINE = text(f"""{_LINE_CTE}
     SELECT v.id, v.turn_id, v.turn_seq, v.operation, v.conversation_id FROM line JOIN memcube_versions v USING (id)
     ORDER BY line.steps""")
+# The newest version of the line that names a slot as written: nobody carries a map of slots from version to version.
+_ORIGINS = text(f"""{_LINE_CTE}
+    SELECT DISTINCT ON (w.layer, w.slot) w.layer, w.slot, w.gate, w.words, v.id AS version_id, v.number AS version,
+      v.turn_id, v.turn_seq AS seq
+    FROM line JOIN memcube_versions v USING (id)
+    CROSS JOIN LATERAL jsonb_to_recordset(v.written) AS w(layer integer, slot integer, gate float8, words jsonb)
+    JOIN unnest(CAST(:layers AS integer[]), CAST(:slots AS integer[])) AS wanted(layer, slot) USING (layer, slot)
+    ORDER BY w.layer, w.slot, line.steps""")
 _MIGRATED_FROM = text("""
     SELECT e.parent_id FROM memcube_versions v JOIN lineage_edges e ON e.child_id = v.id AND e.relation = 'converts'
     WHERE v.cube_id = :cube_id AND v.epoch = :epoch AND v.operation = 'migrate'""")
@@ -98,7 +109,9 @@ def insert_cube(work: UnitOfWork, **columns: Any) -> None:
 
 
 def insert_version(work: UnitOfWork, columns: dict[str, Any]) -> None:
-    work.queue(_INSERT_VERSION, **(columns | {"tenant_id": work.tenant_id, "metadata": Jsonb(columns["metadata"])}))
+    written = None if columns["written"] is None else Jsonb(columns["written"])
+    adapted = {"tenant_id": work.tenant_id, "metadata": Jsonb(columns["metadata"]), "written": written}
+    work.queue(_INSERT_VERSION, **(columns | adapted))
 
 
 def insert_edge(work: UnitOfWork, *, child_id: str, parent_id: str, relation: str) -> None:
@@ -149,6 +162,16 @@ async def head(work: UnitOfWork, conversation_id: str) -> RowMapping:
 async def line(work: UnitOfWork, version_id: str) -> Sequence[RowMapping]:
     """The versions a state came through, newest first, across rollbacks and forks."""
     return await work.all(_LINE, version_id=version_id)
+
+
+async def slot_origins(
+    work: UnitOfWork, version_id: str, slots: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], RowMapping]:
+    """For each of the (layer, slot) pairs that a version of the line wrote: the newest one that did, and from what."""
+    rows = await work.all(
+        _ORIGINS, version_id=version_id, layers=[layer for layer, _ in slots], slots=[slot for _, slot in slots]
+    )
+    return {(row["layer"], row["slot"]): row for row in rows}
 
 
 async def migrated_from(work: UnitOfWork, *, cube_id: str, epoch: int) -> str:

@@ -1,16 +1,26 @@
-"""Makes versions: the hash, the commitment and the columns of one, ready to insert. Knows no SQL."""
+"""Makes versions: the hash, the commitment and the columns of one, ready to insert. Knows no SQL.
+
+What a version says of the user is in its payload and in `written`, the words that went into each slot. Both are bound
+by the commitment and neither by the hash itself, so they can be erased and the chain still verifies.
+"""
 
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import RowMapping
 
+from memos.generation.engine import SlotWrite
 from memos.generation.port import StateRef
 from memos.kernel.canonical import commitment
 from memos.kernel.version import VersionFacts, version_hash
 from memos.kit.ids import new_id
+
+# What goes when a version is erased: everything in its row that holds, or lets one test a guess at, what was said.
+ERASED_WITH_PAYLOAD = frozenset({"nonce", "blob_id", "content", "payload_sha256", "written"})
+GATE_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +48,14 @@ class StateStep:
     turn_id: str | None = None
     turn_seq: int | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    written: list[dict[str, Any]] | None = None
 
 
 def version_columns(step: StateStep, parent: RowMapping | None) -> dict[str, Any]:
     """The row of the version after `parent` (None: the first), hashed and committed to."""
     created_at = datetime.now(UTC)
     nonce = secrets.token_bytes(32)
-    sealed = commitment(nonce, step.payload.sha256)
+    sealed = commitment(nonce, step.payload.sha256, step.written)
     facts = VersionFacts(
         cube_id=step.cube_id,
         number=0 if parent is None else parent["number"] + 1,
@@ -74,6 +85,7 @@ def version_columns(step: StateStep, parent: RowMapping | None) -> dict[str, Any
         "size_bytes": step.payload.size_bytes,
         "fingerprint": step.fingerprint,
         "metadata": step.metadata,
+        "written": step.written,
         "conversation_id": step.conversation_id,
         "epoch": step.epoch,
         "turn_id": step.turn_id,
@@ -81,6 +93,14 @@ def version_columns(step: StateStep, parent: RowMapping | None) -> dict[str, Any
         "created_at": created_at,
         "created_by": step.created_by,
     }
+
+
+def written_column(written: Sequence[SlotWrite]) -> list[dict[str, Any]]:
+    """Slot writes as they are stored and committed to."""
+    # Rounded, and never -0.0, so that a number read back from the database is the number that was committed to.
+    return [
+        asdict(write) | {"gate": round(write.gate, GATE_DIGITS) + 0.0, "words": list(write.words)} for write in written
+    ]
 
 
 def payload_of(version: RowMapping) -> Payload:

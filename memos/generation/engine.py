@@ -55,8 +55,8 @@ class Step(Generic[S]):
     """A state that has taken one interaction in.
 
     `health` are figures of the new memory beside its parent. Every engine gives `slot_diversity`, `gate_mean`,
-    `drift`, `distance_to_start` and `collapsed` (how many parts of the memory hold the same in every slot; 0 is
-    well), and may give more. `written` are the slots that this interaction is to be found in, most first, as the
+    `drift`, `distance_to_start` and `collapsed` (above 0 when slots have come to hold the same, which is an alarm),
+    and may give more. `written` are the slots that this interaction is to be found in, most first, as the
     engine judges it: a slot that was only brushed is left out, so that the last step to name a slot is where its
     content is from.
     """

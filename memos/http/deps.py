@@ -68,7 +68,8 @@ KeyId = Annotated[str, Path(pattern="^key" + ID)]
 def claim_for(request: Request, runtime: Runtime, key: str | None, body: BaseModel | None) -> Claim:
     """What the key is claimed for: this method, path and body, whatever the body's spacing or order."""
     wanted: dict[str, Any] = {"method": request.method, "path": request.url.path}
-    wanted["body"] = body.model_dump(mode="json") if body is not None else None
+    # A field sent as its default is one left out, so that a retry is still known after an upgrade that adds fields.
+    wanted["body"] = body.model_dump(mode="json", exclude_defaults=True) if body is not None else None
     digest = hashlib.sha256(canonical_json(wanted)).hexdigest()
     return Claim(key=key, request_sha256=digest, ttl_s=runtime.settings.idempotency_ttl_s)
 

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -15,6 +16,10 @@ def sha256_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def commitment(nonce: bytes, payload_sha256: str) -> str:
-    """Binds a payload without revealing it: once the nonce is erased nobody can test a guess against it (6b)."""
-    return hmac.new(nonce, bytes.fromhex(payload_sha256), hashlib.sha256).hexdigest()
+def commitment(nonce: bytes, payload_sha256: str, written: Sequence[Mapping[str, Any]] | None = None) -> str:
+    """Binds a payload, and what it says was written into it, without revealing either: once the nonce is erased nobody
+    can test a guess against it (6b)."""
+    bound = bytes.fromhex(payload_sha256)
+    if written is not None:
+        bound += hashlib.sha256(canonical_json(written)).digest()
+    return hmac.new(nonce, bound, hashlib.sha256).hexdigest()

@@ -1,6 +1,7 @@
 """A version's place in its line: its hash covers its parent's hash, its metadata and a commitment to its payload.
 
-The payload and its nonce can be erased; the commitment stays, so the chain verifies for ever (DESIGN 6b).
+The payload, its nonce and the words of what it wrote can be erased; the commitment, which binds them, stays, so the
+chain verifies for ever (DESIGN 6b).
 """
 
 from collections.abc import Sequence

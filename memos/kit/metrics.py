@@ -6,6 +6,13 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+# Of what a memory's health may say: what each figure is and the edges it is counted between.
+HEALTH = {
+    "slot_diversity": ("How different the slots of a memory are from each other.", (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1)),
+    "gate_mean": ("How much of the memory a turn replaced.", (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1)),
+    "drift": ("How far a turn moved the memory from its parent.", (0.01, 0.03, 0.1, 0.2, 0.5, 1, 2)),
+    "distance_to_start": ("How far the memory is from the start state.", (0.01, 0.03, 0.1, 0.2, 0.5, 1, 2, 5)),
+}
 BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
 
@@ -25,6 +32,13 @@ class Metrics:
         self._jobs = Counter(
             "memos_jobs", "Background jobs ended, by how.", ["task", "outcome"], registry=self.registry
         )
+        self._health = {
+            name: Histogram(f"memos_memory_{name}", what, ["model"], buckets=edges, registry=self.registry)
+            for name, (what, edges) in HEALTH.items()
+        }
+        self._collapsed = Counter(
+            "memos_memory_collapsed", "Turns after which slots held the same.", ["model"], registry=self.registry
+        )
         self.outbox_age_s = Gauge(
             "memos_outbox_oldest_due_seconds", "How long the longest-waiting job has been due.", registry=self.registry
         )
@@ -39,6 +53,15 @@ class Metrics:
 
     def job_ended(self, task: str, outcome: str) -> None:
         self._jobs.labels(task, outcome).inc()
+
+    def memory_advanced(self, model: str, health: Mapping[str, float]) -> None:
+        """A turn was taken into a memory, whose health is now this."""
+        for name, histogram in self._health.items():
+            if name in health:
+                histogram.labels(model).observe(health[name])
+        collapsed = self._collapsed.labels(model)  # shows as 0 before the first alarm
+        if health.get("collapsed", 0.0) > 0:
+            collapsed.inc()
 
     def exposition(self) -> bytes:
         return generate_latest(self.registry)

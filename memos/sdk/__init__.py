@@ -41,7 +41,10 @@ from memos.sdk.models import (
     Page,
     Readiness,
     ReadMemory,
+    ReadSlot,
     RolledBack,
+    SlotOrigin,
+    SlotsUnavailable,
     Stats,
     Tenant,
     Turn,
@@ -49,6 +52,8 @@ from memos.sdk.models import (
     Usage,
     Version,
     VersionRead,
+    VersionRecord,
+    WrittenSlot,
 )
 from memos.sdk.pages import AsyncPages, Pages
 from memos.sdk.streaming import (
@@ -97,10 +102,13 @@ __all__ = [
     "PermissionDeniedError",
     "RateLimitError",
     "ReadMemory",
+    "ReadSlot",
     "Readiness",
     "Restarted",
     "RolledBack",
     "ServiceUnavailableError",
+    "SlotOrigin",
+    "SlotsUnavailable",
     "Stats",
     "StreamEvent",
     "StreamInterruptedError",
@@ -114,4 +122,6 @@ __all__ = [
     "Usage",
     "Version",
     "VersionRead",
+    "VersionRecord",
+    "WrittenSlot",
 ]

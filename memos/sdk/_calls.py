@@ -84,6 +84,11 @@ def _post(
     return Call("POST", path, read, body=body, idempotency_key=key, once=once)
 
 
+def _texts(given: str | Iterable[str] | None) -> list[str] | None:
+    """One text is a list of one, and not its letters."""
+    return [given] if isinstance(given, str) else None if given is None else list(given)
+
+
 def conversations_create(
     user_id: str,
     *,
@@ -156,15 +161,20 @@ def turns_create(
     min_version: int | None = None,
     max_tokens: int | None = None,
     temperature: float | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    stop: str | Iterable[str] | None = None,
     seed: int | None = None,
     idempotency_key: str | None = None,
 ) -> Call[models.Turn]:
     """Says something and waits for the whole answer. `consistency="eventual"` may read a memory that lags a few turns;
-    `recall_top_k=0` switches the recall of stored memories off."""
+    `recall_top_k=0` switches the recall of stored memories off. With a `temperature` above 0 the answer is drawn from
+    the `top_k` likeliest tokens, and of these from those that together have probability `top_p`; `seed` makes the draw
+    repeatable. The answer ends before the first of the texts in `stop`."""
     recall = None if recall_top_k is None else {"top_k": recall_top_k}
     body = _given(
         input=input, recall=recall, consistency=consistency, min_version=min_version, max_tokens=max_tokens,
-        temperature=temperature, seed=seed,
+        temperature=temperature, top_k=top_k, top_p=top_p, stop=_texts(stop), seed=seed,
     )  # fmt: skip
     path = _path("v1", "conversations", conversation_id, "turns")
     return _post(reads(models.Turn), path, body, idempotency_key)
@@ -179,6 +189,9 @@ def turns_stream(
     min_version: int | None = None,
     max_tokens: int | None = None,
     temperature: float | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    stop: str | Iterable[str] | None = None,
     seed: int | None = None,
     idempotency_key: str | None = None,
 ) -> Call[models.Turn]:
@@ -186,7 +199,8 @@ def turns_stream(
     when you stop listening; `turns.cancel` ends it."""
     call = turns_create(
         conversation_id, input, recall_top_k=recall_top_k, consistency=consistency, min_version=min_version,
-        max_tokens=max_tokens, temperature=temperature, seed=seed, idempotency_key=idempotency_key,
+        max_tokens=max_tokens, temperature=temperature, top_k=top_k, top_p=top_p, stop=stop, seed=seed,
+        idempotency_key=idempotency_key,
     )  # fmt: skip
     return replace(call, body={**(call.body or {}), "stream": True})
 
@@ -205,7 +219,8 @@ def turns_get(turn_id: str) -> Call[models.Turn]:
 
 
 def turns_explanation(turn_id: str) -> Call[models.Explanation]:
-    """Which memory versions the answer read, with what scores, and what it wrote."""
+    """Which memory versions the answer read, with what scores, which slots of the state most and from which turn and
+    words each is, and what it wrote."""
     return _get(reads(models.Explanation), _path("v1", "turns", turn_id, "explanation"))
 
 
@@ -242,9 +257,9 @@ def cubes_versions(
     return _get(reads(models.Page[models.Version]), path, limit=page_size, cursor=cursor)
 
 
-def cubes_version(cube_id: str, number: int) -> Call[models.Version]:
-    """One version of a cube."""
-    return _get(reads(models.Version), _path("v1", "cubes", cube_id, "versions", number))
+def cubes_version(cube_id: str, number: int) -> Call[models.VersionRecord]:
+    """One version of a cube, with the slots of the memory that were written."""
+    return _get(reads(models.VersionRecord), _path("v1", "cubes", cube_id, "versions", number))
 
 
 def cubes_payload(cube_id: str, number: int) -> Call[bytes]:

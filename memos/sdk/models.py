@@ -123,6 +123,33 @@ class VersionRead(Model):
     score: float | None = None
 
 
+class SlotOrigin(Model):
+    """The turn that last wrote a slot of a memory, and with which words."""
+
+    turn_id: str
+    seq: int
+    version_id: str
+    version: int
+    gate: float
+    words: list[str] = Field(default_factory=list)
+
+
+class ReadSlot(Model):
+    """A slot of the memory that an answer read. `written_at` is None for one that is as the model starts with."""
+
+    layer: int
+    slot: int
+    share: float
+    written_at: SlotOrigin | None = None
+
+
+class SlotsUnavailable(Model):
+    """Why it cannot be said now which slots an answer read."""
+
+    code: str
+    detail: str
+
+
 class Explanation(Model):
     """What an answer came from, and what it became."""
 
@@ -136,6 +163,8 @@ class Explanation(Model):
     timings_ms: dict[str, float] = Field(default_factory=dict)
     state_turns: list[int] = Field(default_factory=list)
     model: str
+    slots: list[ReadSlot] | None = None
+    slots_unavailable: SlotsUnavailable | None = None
 
 
 class Cube(Model):
@@ -177,6 +206,21 @@ class Version(Model):
     metadata: dict[str, Any] = Field(default_factory=dict)
     created_at: datetime
     created_by: str
+
+
+class WrittenSlot(Model):
+    """What one slot of a memory took in when a version was made."""
+
+    layer: int
+    slot: int
+    gate: float
+    words: list[str] = Field(default_factory=list)
+
+
+class VersionRecord(Version):
+    """A version with the slots that were written; the health of its memory is in `metadata`."""
+
+    written: list[WrittenSlot] | None = None
 
 
 class LineageNode(Model):

@@ -13,10 +13,11 @@ from sqlalchemy import RowMapping
 
 from memos.conversations import store as conversations
 from memos.cubes import store as cubes
-from memos.cubes.versions import Payload, StateStep, blob_key, state_ref, version_columns
+from memos.cubes.versions import Payload, StateStep, blob_key, state_ref, version_columns, written_column
 from memos.generation.port import Advanced, Generator, ModelMismatch, StateUnreadable
 from memos.kit.db import Database
 from memos.kit.ids import new_id
+from memos.kit.metrics import Metrics
 from memos.kit.unit_of_work import UnitOfWork
 from memos.kit.wakeups import Wakeups
 from memos.outbox import store as outbox
@@ -36,6 +37,7 @@ class AdvanceTask:
     database: Database
     generator: Generator
     wakeups: Wakeups
+    metrics: Metrics
 
     async def __call__(self, tenant_id: str, conversation_id: str) -> Progress:
         while True:
@@ -48,18 +50,31 @@ class AdvanceTask:
                     return "waiting"
                 blob_id = new_id("blob")
                 cubes.insert_blob(work, blob_id)
-            result = await self._compute(head, turn, blob_id)
-            if not await self._commit(tenant_id, conversation_id, head, turn, blob_id, result):
+            model, result = await self._compute(head, turn, blob_id)
+            if await self._commit(tenant_id, conversation_id, head, turn, blob_id, result):
+                self._report(model, conversation_id, turn, result.health)
+            else:
                 LOG.info("advance.dropped", conversation_id=conversation_id, turn_id=turn["id"])
 
-    async def _compute(self, head: RowMapping, turn: RowMapping, blob_id: str) -> Advanced:
+    async def _compute(self, head: RowMapping, turn: RowMapping, blob_id: str) -> tuple[str, Advanced]:
+        """The name of the model that computed it, and the new state."""
         model = await self.generator.identity()
         if model.fingerprint != head["fingerprint"]:
             raise ModelMismatch.between(head["fingerprint"], model.fingerprint)
         try:
-            return await self.generator.advance(state_ref(head), turn["input"], turn["output"], blob_key(blob_id))
+            made = await self.generator.advance(state_ref(head), turn["input"], turn["output"], blob_key(blob_id))
         except StateUnreadable as error:
             raise error.of_version(head["id"]) from error
+        return str(model.details.get("model", "unknown")), made
+
+    def _report(self, model: str, conversation_id: str, turn: RowMapping, health: dict[str, float]) -> None:
+        """The figures of the new memory; an alarm when its slots have come to hold the same."""
+        self.metrics.memory_advanced(model, health)
+        if health.get("collapsed", 0.0) > 0:
+            LOG.warning(
+                "memory.collapsed", conversation_id=conversation_id, turn_id=turn["id"], model=model, health=health,
+                hint="This memory can no longer tell one fact from another: roll back to an earlier turn.",
+            )  # fmt: skip
 
     async def _commit(
         self, tenant_id: str, conversation_id: str, head: RowMapping, turn: RowMapping, blob_id: str, result: Advanced
@@ -81,6 +96,7 @@ class AdvanceTask:
                 turn_id=turn["id"],
                 turn_seq=turn["seq"],
                 metadata={"health": result.health},
+                written=written_column(result.written),
             )
             columns = version_columns(step, head)
             cubes.insert_version(work, columns)

@@ -1,4 +1,4 @@
-"""Reads turns: one, a conversation's line, an answer's explanation; and takes in history from elsewhere."""
+"""Reads turns: one, a conversation's line; and takes in history from elsewhere."""
 
 from sqlalchemy import RowMapping
 
@@ -10,7 +10,7 @@ from memos.kit.schema import Page
 from memos.kit.unit_of_work import UnitOfWork
 from memos.outbox import store as outbox
 from memos.turns import store
-from memos.turns.schemas import Explanation, Imported, Turn, TurnImport, VersionRead
+from memos.turns.schemas import Imported, Turn, TurnImport
 from memos.turns.service import ADVANCE
 from memos.turns.views import read_views, turn_view
 
@@ -53,38 +53,6 @@ async def listing(
         return turn
 
     return page(rows, limit, "seq", shown)
-
-
-async def explain(work: UnitOfWork, turn_id: str) -> Explanation:
-    """Which versions an answer read, what it wrote, and which turns the state it read had taken in (P10)."""
-    turn = await get_row(work, turn_id)
-    conversation = await conversations.get(work, turn["conversation_id"])
-    if conversation is None:
-        raise NotFound(f"there is no conversation {turn['conversation_id']}")
-    read = [
-        VersionRead(**{name: row[name] for name in VersionRead.model_fields})
-        for row in await store.reads(work, turn_id)
-    ]
-    line = await cubes.line(work, turn["base_version_id"]) if turn["base_version_id"] else []
-    wrote = None
-    if turn["written_version_id"]:
-        version = await cubes.version_by_id(work, turn["written_version_id"])
-        wrote = VersionRead(
-            version_id=version["id"], cube_id=version["cube_id"], number=version["number"], kind="activation",
-            rank=0, score=None,
-        )  # fmt: skip
-    return Explanation(
-        turn_id=turn_id,
-        seq=turn["seq"],
-        status=turn["status"],
-        read=read,
-        wrote=wrote,
-        lag=turn["lag"],
-        finish_reason=turn["finish_reason"],
-        timings_ms=turn["timings_ms"],
-        state_turns=sorted(row["turn_seq"] for row in line if row["operation"] == "advance"),
-        model=conversation["fingerprint"],
-    )
 
 
 async def take_in(

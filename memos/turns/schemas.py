@@ -3,10 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
+from memos.generation.wire import MAX_STOP, MAX_STOP_CHARS
 from memos.kernel.turn import TurnStatus
-from memos.kit.schema import WHOLE, Answer, AnyText, Body, Integer, Moment, Text, shown
+from memos.kit.schema import WHOLE, WITHOUT_NUL, Answer, AnyText, Body, Integer, Moment, Text, shown
+
+MAX_TOP_K = 1_000_000  # more than any vocabulary
+StopText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_STOP_CHARS, pattern=WITHOUT_NUL)]
 
 
 class Recall(Body):
@@ -27,6 +31,15 @@ class TurnCreate(Body):
     )
     max_tokens: Integer = Field(64, ge=1, le=1024)
     temperature: float = Field(0.0, ge=0, le=2)
+    top_k: Annotated[int, Field(ge=1, le=MAX_TOP_K), WHOLE] | None = Field(
+        None, description="Draw from the so many likeliest tokens only. Temperature 0 takes the likeliest anyway."
+    )
+    top_p: float | None = Field(
+        None, gt=0, le=1, description="Draw from the likeliest tokens that together have this probability only."
+    )
+    stop: list[StopText] | None = Field(
+        None, max_length=MAX_STOP, description="The answer ends before the first of these texts."
+    )
     seed: Annotated[int, Field(ge=0, le=2**53 - 1), WHOLE] | None = None
 
 
@@ -91,6 +104,33 @@ class VersionRead(Answer):
     score: float | None
 
 
+class SlotOrigin(Answer):
+    """The turn that last wrote a slot, and with which words."""
+
+    turn_id: str
+    seq: int
+    version_id: str
+    version: int
+    gate: float = Field(description="How much of the slot was replaced, 0 to 1.")
+    words: list[str] = Field(description="Of what was said, those the slot took in most; the first most.")
+
+
+class ReadSlot(Answer):
+    """A slot of the memory that an answer read."""
+
+    layer: int
+    slot: int
+    share: float = Field(description="Of all that the answer read from the memory, a mean over its tokens.")
+    written_at: SlotOrigin | None = Field(description="Null for a slot that is as the model starts with.")
+
+
+class SlotsUnavailable(Answer):
+    """Why it cannot be said now which slots an answer read."""
+
+    code: str
+    detail: str
+
+
 class Explanation(Answer):
     """What an answer came from, and what it became."""
 
@@ -104,3 +144,7 @@ class Explanation(Answer):
     timings_ms: dict[str, float]
     state_turns: list[int] = Field(description="The seqs of the turns that the state it read had taken in.")
     model: str = Field(description="Fingerprint of the model that answered.")
+    slots: list[ReadSlot] | None = Field(
+        None, description="The slots of the memory that were read most, most first; computed anew by the model."
+    )
+    slots_unavailable: SlotsUnavailable | None = Field(None, description="Why `slots` is null.")

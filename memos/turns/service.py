@@ -228,6 +228,9 @@ class TurnService:
             max_tokens=run.wanted.max_tokens,
             temperature=run.wanted.temperature,
             seed=run.wanted.seed,
+            top_k=run.wanted.top_k or 0,
+            top_p=1.0 if run.wanted.top_p is None else run.wanted.top_p,
+            stop=tuple(run.wanted.stop or ()),
         )
         try:
             async with contextlib.aclosing(self._generator.generate(request)) as pieces:

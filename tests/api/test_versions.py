@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load
 
 from memos.generation.echo import EchoEngine, held_turns
-from memos.kernel.canonical import commitment
+from memos.kernel.canonical import canonical_json, commitment
 from memos.kernel.version import broken_links
 from memos.kit.ids import new_id
 from tests.api.talk import chain, everything, look, of, post, problem, say
@@ -31,7 +31,9 @@ def test_every_turn_is_one_version(client: httpx2.Client, conversation: str, cub
     assert [turn["memory"]["written_version"] for turn in turns] == [1, 2, 3]
     assert [turn["memory"]["state_version"] for turn in turns] == [0, 1, 2]
     assert {version["fingerprint"] for version in versions} == {EchoEngine().fingerprint}
-    assert versions[3] == client.get(f"/v1/cubes/{cube}/versions/3").json()
+    record = client.get(f"/v1/cubes/{cube}/versions/3").json()
+    assert record.pop("written") is not None
+    assert versions[3] == record
     view = client.get(f"/v1/cubes/{cube}").json()
     assert (view["kind"], view["head_version"], view["writes"], view["conversation_id"]) == (
         "activation", 3, 3, conversation,
@@ -45,13 +47,19 @@ def test_the_chain_verifies_and_a_change_to_a_row_shows(live: Live, client: http
     assert "does not match its contents" in wrong
 
 
-def test_the_commitment_binds_the_payload(live: Live, client: httpx2.Client, cube: str) -> None:
-    for version in everything(client, f"/v1/cubes/{cube}/versions"):
-        body = client.get(f"/v1/cubes/{cube}/versions/{version['number']}/payload").content
+def test_the_commitment_binds_the_payload_and_what_was_written(live: Live, client: httpx2.Client, cube: str) -> None:
+    for number in range(4):
+        version = client.get(f"/v1/cubes/{cube}/versions/{number}").json()
+        body = client.get(f"/v1/cubes/{cube}/versions/{number}/payload").content
         (row,) = look(live, "SELECT nonce FROM memcube_versions WHERE id = %s", version["id"])
-        sha256 = hashlib.sha256(body).hexdigest()
-        assert version["commitment"] == commitment(bytes(row["nonce"]), sha256)
-        assert version["commitment"] == hmac.new(bytes(row["nonce"]), bytes.fromhex(sha256), "sha256").hexdigest()
+        nonce, bound, written = bytes(row["nonce"]), hashlib.sha256(body).digest(), version["written"]
+        assert version["commitment"] == commitment(nonce, bound.hex(), written)
+        assert (written is None) == (number == 0)
+        if written is not None:
+            bound += hashlib.sha256(canonical_json(written)).digest()
+            forged = [written[0] | {"words": ["something", "else"]}]
+            assert version["commitment"] != commitment(nonce, version["payload_sha256"], forged)
+        assert version["commitment"] == hmac.new(nonce, bound, "sha256").hexdigest()
 
 
 def test_a_payload_is_safetensors_and_holds_the_turns(client: httpx2.Client, cube: str) -> None:

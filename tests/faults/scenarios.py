@@ -158,7 +158,10 @@ async def _race(database: Addresses, folder: Path, patch: Patch) -> set[str]:
         body = (await run.outcome).body
         _meet(patch)
         wakeups = Wakeups(runtime.database, between_processes=False)
-        tasks = [AdvanceTask(runtime.database, runtime.generator, wakeups)(tenant, made.id) for _ in range(2)]
+        tasks = [
+            AdvanceTask(runtime.database, runtime.generator, wakeups, runtime.metrics)(tenant, made.id)
+            for _ in range(2)
+        ]
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         attempt = Attempt("k", made.id, "one", "eventual", 201, body)
         history = read_history(database.admin, folder / "blobs", [attempt], [made.id])

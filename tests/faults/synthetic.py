@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from memos.cubes.versions import Payload, StateStep, version_columns
+from memos.cubes.versions import Payload, StateStep, version_columns, written_column
 from memos.generation.echo import EchoEngine, EchoState
 from memos.kernel.canonical import sha256_hex
 from memos.kit.ids import new_id
@@ -101,19 +101,23 @@ class _Conversation:
             self._rows.attempts.append(replace(asked, status=201, body=body))
 
     def _advance(self, turn_id: str, seq: int, text: str, output: str) -> VersionRow:
-        state = ENGINE.advance(self._states[-1], text, output).state
-        self._states.append(state)
-        payload, blob_id, parent = ENGINE.dump_state(state), new_id("blob"), self._line[-1]
+        made = ENGINE.advance(self._states[-1], text, output)
+        self._states.append(made.state)
+        payload, blob_id, parent = ENGINE.dump_state(made.state), new_id("blob"), self._line[-1]
         self._rows.payloads[blob_id] = payload
-        row = self._append("advance", Payload("blob", sha256_hex(payload), len(payload), blob_id), (turn_id, seq))
+        place = Payload("blob", sha256_hex(payload), len(payload), blob_id)
+        row = self._append("advance", place, (turn_id, seq), written_column(made.written))
         self._rows.edges.append(EdgeRow(row.id, parent.id, "advances"))
         return row
 
-    def _append(self, operation: Any, payload: Payload, turn: tuple[str, int] | None) -> VersionRow:
+    def _append(
+        self, operation: Any, payload: Payload, turn: tuple[str, int] | None, written: Any = None
+    ) -> VersionRow:
         step = StateStep(
             cube_id=self._cube, operation=operation, payload=payload, fingerprint=ENGINE.fingerprint,
             conversation_id=self._id, epoch=0, created_by="test",
             turn_id=turn[0] if turn else None, turn_seq=turn[1] if turn else None,
+            written=written,
         )  # fmt: skip
         parent: Any = None
         if self._line:

@@ -229,6 +229,18 @@ def cube_vanishes(history: History, chance: Chance) -> History:
 
 
 @plants("payload_damaged")
+def words_are_put_into_a_slot(history: History, chance: Chance) -> History:
+    version = _advance(history, chance)
+    write = {
+        "layer": 0,
+        "slot": 0,
+        "gate": 1.0,
+        "words": [*(version.written or [{}])[0].get("words", []), "never said"],
+    }
+    return _change(history, "versions", version, written=chance.choice((None, [], [write])))
+
+
+@plants("payload_damaged")
 def blob_vanishes(history: History, chance: Chance) -> History:
     blob_id = chance.choice(sorted(history.payloads))
     return replace(history, payloads={name: data for name, data in history.payloads.items() if name != blob_id})

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from memos.conversations import store as conversation_store
 from memos.generation.echo import EchoEngine, EchoState
+from memos.generation.engine import Step
 from memos.idempotency import store as key_store
 from memos.idempotency.service import StoredAnswer
 from memos.kit import unit_of_work
@@ -140,8 +141,8 @@ def lag_miscounted(patch: Patch, database: Addresses) -> None:
 def turn_taken_in_twice_by_the_model(patch: Patch, database: Addresses) -> None:
     advance = EchoEngine.advance
 
-    def twice(engine: EchoEngine, state: EchoState, said: str, output: str) -> EchoState:
-        return advance(engine, advance(engine, state, said, output), said, output)
+    def twice(engine: EchoEngine, state: EchoState, said: str, output: str) -> Step[EchoState]:
+        return advance(engine, advance(engine, state, said, output).state, said, output)
 
     patch.setattr(EchoEngine, "advance", twice)
 

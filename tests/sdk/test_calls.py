@@ -32,6 +32,15 @@ def test_a_turn_is_sent_as_the_contract_says(either: Either, server: Stub) -> No
     assert (turn.output, turn.memory.state_version) == ("hi there", 0)
 
 
+def test_how_an_answer_is_drawn_is_sent_when_given(either: Either, server: Stub) -> None:
+    server.will(ok(TURN, 201), ok(TURN, 201))
+    drawn = {"temperature": 0.7, "top_k": 5, "top_p": 0.9, "seed": 3}
+    either.call(server, lambda c: c.turns.create(CONV, "hello", stop=["\n", "you:"], **drawn))
+    either.call(server, lambda c: c.turns.create(CONV, "hello", stop="you:"))
+    assert server.received[0].json == {"input": "hello", "stop": ["\n", "you:"], **drawn}
+    assert server.received[1].json == {"input": "hello", "stop": ["you:"]}
+
+
 def test_what_is_left_out_is_the_services_default(either: Either, server: Stub) -> None:
     server.will(ok(CONVERSATION, 201))
     either.call(server, lambda c: c.conversations.create("ada"))

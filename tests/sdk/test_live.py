@@ -38,6 +38,9 @@ def test_a_conversation_from_end_to_end(call: Callable[..., Any]) -> None:
     assert [turn.input for turn in call(lambda c: c.turns.list(begun.id, page_size=2))] == ["one", "two", "is it in"]
     explained = call(lambda c: c.turns.explanation(second.id))
     assert (explained.state_turns, explained.read[0].number) == ([1], 1)
+    assert explained.slots_unavailable is None
+    (slot,) = explained.slots
+    assert (slot.slot, slot.share, slot.written_at.turn_id, slot.written_at.words) == (0, 1.0, first.id, ["one"])
 
     fork = call(lambda c: c.conversations.fork(begun.id, 1, title="other"))
     assert (fork.forked_from.at_turn, fork.title) == (1, "other")
@@ -46,6 +49,7 @@ def test_a_conversation_from_end_to_end(call: Callable[..., Any]) -> None:
     imported = call(lambda c: c.conversations.import_turns(fork.id, [{"input": "old", "output": "history"}]))
     assert [turn.input for turn in imported.turns] == ["old"]
     assert str(call(lambda c: c.turns.create(fork.id, "now")).output).startswith("echo 2 [1:")
+    assert str(call(lambda c: c.turns.create(fork.id, "up to here and on", stop="and")).output).endswith("up to here ")
     assert {c.id for c in call(lambda c: c.conversations.list(user_id="ada"))} >= {begun.id, fork.id}
 
 

@@ -201,7 +201,7 @@ def head_not_newest(history: History) -> Iterator[str]:
 def payload_damaged(history: History) -> Iterator[str]:
     """The stored bytes are those the version was made with, and the chain commits to them."""
     for version in history.versions:
-        if commitment(version.nonce, version.payload_sha256) != version.commitment:
+        if commitment(version.nonce, version.payload_sha256, version.written) != version.commitment:
             yield f"{version.id} does not commit to its payload"
         if version.payload != "blob":
             continue

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from memos.cubes.versions import timestamp
 from memos.kernel.version import Link, VersionFacts
@@ -67,6 +68,7 @@ class VersionRow:
     turn_seq: int | None
     created_at: datetime
     created_by: str
+    written: list[dict[str, Any]] | None
 
     def link(self) -> Link:
         facts = VersionFacts(

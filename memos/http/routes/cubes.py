@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Response
 
 from memos.cubes import service, store
-from memos.cubes.schemas import Cube, Kind, Lineage, Version
+from memos.cubes.schemas import Cube, Kind, Lineage, Version, VersionRecord
 from memos.cubes.versions import state_ref
 from memos.generation.port import ModelMismatch
 from memos.http.deps import CubeId, Cursor, Limit, Reader, RuntimeDep, problems
@@ -58,9 +58,10 @@ async def versions(
 
 
 @router.get("/{cube_id}/versions/{number}", responses=problems(404))
-async def version(runtime: RuntimeDep, caller: Reader, cube_id: CubeId, number: Number) -> Version:
+async def version(runtime: RuntimeDep, caller: Reader, cube_id: CubeId, number: Number) -> VersionRecord:
+    """One version, with the health of its memory and the slots that were written."""
     async with runtime.database.unit_of_work(caller.tenant_id) as work:
-        return service.version_view(await service.version_row(work, cube_id, number))
+        return service.record_view(await service.version_row(work, cube_id, number))
 
 
 @router.get(

@@ -29,6 +29,7 @@ from memos.kit.schema import Page
 from memos.kit.wakeups import OUTBOX
 from memos.turns import history, store
 from memos.turns.errors import StillStopping, TurnEnded
+from memos.turns.explanation import explain
 from memos.turns.run import TurnRun
 from memos.turns.schemas import Explanation, Imported, Turn, TurnCreate, TurnImport
 
@@ -178,9 +179,8 @@ async def get(runtime: RuntimeDep, caller: Reader, turn_id: TurnId) -> Turn:
 
 @router.get("/v1/turns/{turn_id}/explanation", responses=problems(404))
 async def explanation(runtime: RuntimeDep, caller: Reader, turn_id: TurnId) -> Explanation:
-    """Which memory the answer read, and what it wrote."""
-    async with runtime.database.unit_of_work(caller.tenant_id) as work:
-        return await history.explain(work, turn_id)
+    """Which memory the answer read, down to the slots of the state and the words in them, and what it wrote."""
+    return await explain(runtime.database, runtime.generator, caller.tenant_id, turn_id)
 
 
 @router.post("/v1/turns/{turn_id}/cancel", responses=problems(404, 409))
