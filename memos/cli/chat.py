@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memos.cli.history import forked, newest_turns, rolled_back, seq_of
+from memos.cli.sampling import Drawing, MaxTokens, Seed, Stop, Temperature, TopK, TopP
 from memos.cli.session import Session, printable
 
 if TYPE_CHECKING:
@@ -35,45 +36,54 @@ def ask(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What to say.")],
     conversation: ConversationOption = None,
     user: UserOption = "me",
-    max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1, help="Longest answer, in tokens.")] = None,
-    temperature: Annotated[float | None, typer.Option("--temperature", min=0, help="0 is greedy.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Makes a temperature above 0 repeatable.")] = None,
+    max_tokens: MaxTokens = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    stop: Stop = None,
+    seed: Seed = None,
 ) -> None:
     """Takes one turn and prints the answer. Says on stderr which conversation it was, to go on with."""
     conversation_id = conversation or session.client.conversations.create(user).id
-    turn = answer(session, conversation_id, text, max_tokens=max_tokens, temperature=temperature, seed=seed)
+    drawing = Drawing(
+        max_tokens=max_tokens, temperature=temperature, top_k=top_k, top_p=top_p, stop=stop or None, seed=seed
+    )
+    turn = answer(session, conversation_id, text, drawing)
     if session.as_json:
         session.emit_json(turn)
     elif conversation is None:
         session.say(f"(conversation {conversation_id})")
 
 
-def chat(session: Session, conversation: ConversationOption = None, user: UserOption = "me") -> None:
+def chat(
+    session: Session,
+    conversation: ConversationOption = None,
+    user: UserOption = "me",
+    max_tokens: MaxTokens = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    stop: Stop = None,
+    seed: Seed = None,
+) -> None:
     """Talks, line by line, with the answers as they are made. /help lists the commands."""
+    drawing = Drawing(
+        max_tokens=max_tokens, temperature=temperature, top_k=top_k, top_p=top_p, stop=stop or None, seed=seed
+    )
     if conversation is None:
         current = session.client.conversations.create(user)
     else:
         current = session.client.conversations.get(conversation)
     session.indent = None  # with --json: one line for each turn
-    Chat(session, current.id).run()
+    Chat(session, current.id, drawing).run()
 
 
-def answer(
-    session: Session,
-    conversation_id: str,
-    text: str,
-    *,
-    max_tokens: int | None = None,
-    temperature: float | None = None,
-    seed: int | None = None,
-) -> "Turn":
+def answer(session: Session, conversation_id: str, text: str, drawing: Drawing) -> "Turn":
     """Takes a turn; prints its tokens as they come, unless JSON is wanted. Ctrl-C stops the turn itself."""
     from memos.sdk import Restarted, Token
 
     shown = ""
-    stream = session.client.turns.stream(
-        conversation_id, text, max_tokens=max_tokens, temperature=temperature, seed=seed
-    )
+    stream = session.client.turns.stream(conversation_id, text, **drawing)
     try:
         with session.waiting("thinking") as waiting, stream:
             for event in stream:
@@ -107,9 +117,10 @@ def _cancel(session: Session, conversation_id: str, text: str) -> None:
 class Chat:
     """One chat at the terminal, or from a pipe."""
 
-    def __init__(self, session: Session, conversation_id: str) -> None:
+    def __init__(self, session: Session, conversation_id: str, drawing: Drawing) -> None:
         self._session = session
         self._conversation_id = conversation_id
+        self._drawing = drawing
         self._interactive = sys.stdin.isatty()
         self._commands: dict[str, Callable[[list[str]], None]] = {
             "help": self._help,
@@ -155,7 +166,7 @@ class Chat:
         if line.startswith("/"):
             self._command(line[1:])
             return
-        turn = answer(self._session, self._conversation_id, line)
+        turn = answer(self._session, self._conversation_id, line, self._drawing)
         if self._session.as_json:
             self._session.emit_json(turn)
 

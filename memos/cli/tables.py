@@ -9,7 +9,7 @@ from memos.cli.session import printable
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from memos.sdk import Conversation, Explanation, Job, Key, Turn
+    from memos.sdk import Conversation, Explanation, Job, Key, ReadSlot, Turn
 
 LONGEST_CELL = 100
 
@@ -102,7 +102,39 @@ def explanation_table(value: "Explanation") -> "RenderableType":
         ((str(r.rank), r.kind, r.cube_id, f"v{r.number} {r.version_id}", cell(r.score)) for r in value.read),
         whole=("cube",),
     )
-    return Group(table(("what", "value"), facts), "memory versions it read:", reads)
+    return Group(table(("what", "value"), facts), "memory versions it read:", reads, *_slots(value))
+
+
+def _slots(value: "Explanation") -> "list[RenderableType]":
+    """What the answer read of the state, as a sentence and then in full."""
+    if value.slots is None:
+        why = value.slots_unavailable  # missing: the service is older than this client
+        reason = f"{why.code}: {printable(why.detail)}" if why else "this service does not say"
+        return [f"slots it read: not known ({reason})"]
+    if not value.slots:
+        return ["slots it read: none that can be named"]
+    rows = (
+        (
+            str(s.slot),
+            str(s.layer),
+            f"{s.share:.0%}",
+            f"{s.written_at.seq} {s.written_at.turn_id}" if s.written_at else "-",
+            cell(s.written_at.gate if s.written_at else None),
+            short(" ".join(s.written_at.words)) if s.written_at else "as the model starts with",
+        )
+        for s in value.slots
+    )
+    whole = table(("slot", "layer", "share", "written at turn", "gate", "from"), rows, whole=("slot", "layer", "share"))
+    return [*_most_read(value.slots), "slots it read most:", whole]
+
+
+def _most_read(slots: "list[ReadSlot]") -> list[str]:
+    """The sentence that most who ask want: the first slot that a turn wrote."""
+    for slot in slots:
+        if slot.written_at is not None:
+            words = printable(" ".join(slot.written_at.words))
+            return [f"The answer read slot {slot.slot}, written at turn {slot.written_at.seq} from '{words}'."]
+    return []
 
 
 def jobs_table(items: "list[Job]") -> "RenderableType":

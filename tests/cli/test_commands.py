@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from memos.generation.port import ModelUnavailable
 from memos.sdk import Memos
 from tests.cli.conftest import Run, invoke
 from tests.support.live import Live
@@ -95,6 +96,35 @@ def test_explain_names_what_was_read(run: Run) -> None:
     shown = run("explain", last["id"]).out
     assert found["read"][0]["version_id"] in shown
     assert found["model"] in shown
+
+
+def test_explain_says_which_slot_was_read_and_what_it_is_from(run: Run) -> None:
+    begun = conversation(run, "my dog is called Biscuit", "what is it called")
+    last = run("turns", begun, "--json").json["items"][-1]
+    assert run("explain", last["id"], "--json").json["slots"][0]["written_at"]["seq"] == 1
+    shown = run("explain", last["id"]).out
+    assert "The answer read slot 0, written at turn 1 from 'my dog is called Biscuit'." in shown
+    assert "100%" in shown
+
+
+def test_explain_without_the_model_says_why(run: Run, live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*args: Any) -> Any:
+        raise ModelUnavailable("the model worker is away")
+
+    begun = conversation(run, "one", "two")
+    last = run("turns", begun, "--json").json["items"][-1]
+    monkeypatch.setattr(live.app.state.runtime.generator, "reads", away)
+    shown = run("explain", last["id"]).out
+    assert "slots it read: not known (model_unavailable: the model worker is away)" in shown
+    assert last["id"] in shown
+
+
+def test_how_answers_are_drawn_can_be_said(run: Run) -> None:
+    drawn = ("--temperature", 0.5, "--top-k", 3, "--top-p", 0.5, "--seed", 1, "--stop", "four", "--stop", "three")
+    assert run("ask", "one two three four", *drawn).out == "echo 0 [] one two \n"
+    assert run("chat", *drawn, input="two three\nonly this\n").out.splitlines()[0] == "echo 0 [] two "
+    refused = run("ask", "hello", "--top-p", 0, code=1)
+    assert "top_p" in refused.err
 
 
 def test_rollback_by_number_and_by_id(run: Run) -> None:
