@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-PAD, BOS, QUERY, ANSWER, EOS, THINK = range(6)
-SPECIAL = ("[PAD]", "[BOS]", "[Q]", "[A]", "[EOS]", "[T]")
+PAD, BOS, QUERY, ANSWER, EOS, THINK, RECALL = range(7)
+SPECIAL = ("[PAD]", "[BOS]", "[Q]", "[A]", "[EOS]", "[T]", "[M]")
+FEWEST_SPECIAL = 6  # older tables end before [M]: id 6 is a word there
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Tokenizer:
         body = path.read_bytes()
         data = json.loads(body)
         words = tuple(data["words"])
-        if words[: len(SPECIAL)] != SPECIAL or len(set(words)) != len(words):
+        if words[:FEWEST_SPECIAL] != SPECIAL[:FEWEST_SPECIAL] or len(set(words)) != len(words):
             raise ValueError(f"{path}: not a tokenizer file")
         return cls(words, dict(data["display"]), {w: i for i, w in enumerate(words)}, hashlib.sha256(body).hexdigest())
 
@@ -53,3 +54,8 @@ class Tokenizer:
 
     def __len__(self) -> int:
         return len(self.words)
+
+    @property
+    def specials(self) -> int:
+        """How many special tokens this table begins with."""
+        return len(SPECIAL) if self.words[: len(SPECIAL)] == SPECIAL else FEWEST_SPECIAL

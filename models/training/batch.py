@@ -3,7 +3,8 @@
 Notable choices
 * All turns of all dialogues are encoded together, in a few groups of similar length; only the memory attention runs
   turn by turn; all probes are decoded together from the final states. Gradients cross every turn.
-* A batch uses a few hundred of the rows; they are all alike, and the output need not score the others.
+* A batch uses a few hundred of the rows; they are all alike, and the output need not score the others. The first eighth
+  of the rows is never trained: a conversation gives out rows from the first on, so its words are new to the model.
 * In some batches the first turns are written to a memory of their own, beside which the conversation's is read: this is
   how recalled texts are read later. The targets stay the same, so the conversation's own memory wins a conflict.
 """
@@ -18,12 +19,14 @@ from torch.nn import functional as F
 
 from models.rxt.model import Rxt
 from models.shapes import Memory
-from models.text.tokenizer import ANSWER, BOS, EOS, PAD, QUERY
+from models.text.prompt import prompt_of
+from models.text.tokenizer import EOS, PAD
 from models.training.conversations.compile import Language
 from models.training.conversations.dialogue import Plan, Turn, draw_dialogue
 
 ROWS_PER_BATCH = 512
-ROWS_PER_DIALOGUE = 120
+ROWS_PER_DIALOGUE = 160
+TEST_ROWS_ONE_IN = 8
 VALUE_WEIGHT = 3.0
 
 
@@ -43,7 +46,7 @@ class Batch:
 
 def interaction(said: Sequence[int], answer: Sequence[int]) -> list[int]:
     """The template of one interaction, as the encoder reads it (paper, section 3.2)."""
-    return [BOS, QUERY, *said, ANSWER, *answer, EOS]
+    return [*prompt_of(said), *answer, EOS]
 
 
 def pad(sequences: Sequence[Sequence[int]]) -> Tensor:
@@ -53,7 +56,7 @@ def pad(sequences: Sequence[Sequence[int]]) -> Tensor:
 
 
 def _probe_rows(probe: Turn, first_weight: float) -> tuple[list[int], list[int], list[float]]:
-    prompt = [BOS, QUERY, *probe.said, ANSWER]
+    prompt = prompt_of(probe.said, probe.snippets)
     answer = [*probe.answer, EOS]
     heavy = set(probe.values)
     inputs = prompt + list(probe.answer)
@@ -64,21 +67,27 @@ def _probe_rows(probe: Turn, first_weight: float) -> tuple[list[int], list[int],
 
 
 def draw_batch(language: Language, rng: random.Random, plan: Plan, dialogues: int, rows: int) -> Batch:
-    """A batch by one plan; the number of facts varies below the plan's."""
-    chosen = rng.sample(range(rows), min(ROWS_PER_BATCH, rows))
+    """A batch by one plan; the number of facts varies below the plan's. Plain plans evaluate: they take test rows."""
+    test = rows // TEST_ROWS_ONE_IN
+    pool = range(test) if plan.plain and test >= ROWS_PER_DIALOGUE else range(test, rows)
+    chosen = rng.sample(pool, min(ROWS_PER_BATCH, len(pool)))
     known = len(language.tokenizer)
+    ids = list(range(known, known + len(chosen)))
+    size = min(ROWS_PER_DIALOGUE, len(ids))
+    ids += ids[:size]
     recalled = rng.randrange(1, plan.turns + 1) if not plan.plain and rng.random() < 0.2 else 0
     if recalled:
         plan = replace(plan, empty_answers=0.6)
     history: list[list[int]] = []
     probes: list[Turn] = []
     for _ in range(dialogues):
-        ids = rng.sample(range(known, known + len(chosen)), min(ROWS_PER_DIALOGUE, len(chosen)))
+        first = rng.randrange(len(chosen) + 1)  # the rows are shuffled: neighbours are as good as any
         facts = plan.facts if plan.plain else rng.randint(1, plan.facts)
         begun = plan.turns
         if plan.blank > 0 and rng.random() < plan.blank:
             begun = facts = 0
-        turns, asked = draw_dialogue(language, rng, ids, replace(plan, turns=begun, facts=facts))
+        own = ids[first : first + size]
+        turns, asked = draw_dialogue(language, rng, own, replace(plan, turns=begun, facts=facts))
         history += [interaction(t.said, t.answer) for t in turns]
         history += [[]] * (plan.turns - len(turns))  # nothing to read: memory stays as it is
         probes += asked

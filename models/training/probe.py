@@ -23,8 +23,9 @@ import torch
 
 from models.engine import RxtEngine, State
 from models.training.conversations.compile import divide, held_out, topics_of
-from models.training.conversations.facts import LIKED, NAMED, SELF, Family
+from models.training.conversations.facts import LIKED, NAMED, SELF
 from models.training.conversations.more_facts import LIVES, WORKPLACE
+from models.training.conversations.notation import Family
 from models.training.conversations.nouns import LISTS
 
 SINGLES = (SELF, LIVES, WORKPLACE)

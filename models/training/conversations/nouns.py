@@ -3,6 +3,8 @@
 An underscore joins the words of one noun.
 """
 
+from models.training.conversations.common import ADJECTIVES, DOINGS, NOUNS, VERBS
+
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.replace("_", " ") for word in text.split())
@@ -44,6 +46,14 @@ OBJECTS = _words("""
 COUNTS = _words("""
     kids children dogs cats brothers sisters siblings cars bikes rabbits plants grandchildren houses books
 """)
+LIST_NAMES = _words("""
+    shopping_list packing_list to-do_list wish_list guest_list reading_list playlist grocery_list bucket_list watch_list
+    menu checklist gift_list birthday_list task_list invite_list music_list holiday_list party_list christmas_list
+    list_of_names list_of_books list_of_tasks
+""")
+
+# Keys that training never sees as keys; the words themselves occur in small talk.
+TEST_KEYS = frozenset(_words("aunt bike restaurant singer exam plants glasses last_name birthday_list"))
 
 LISTS: dict[str, tuple[str, ...]] = {
     "food": _words("""
@@ -81,4 +91,8 @@ LISTS: dict[str, tuple[str, ...]] = {
     "sad": _words("""
         sad tired ill stressed upset lonely worried angry bored sick nervous cold exhausted down unhappy
     """),
+    "adj": ADJECTIVES,
+    "noun": NOUNS,
+    "did": DOINGS,
+    "verb": VERBS,
 }
