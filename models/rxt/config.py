@@ -2,7 +2,9 @@
 
 Notable choices
 * A config says everything that decides shapes or arithmetic, and nothing about training.
-* Variants are names looked up in a registry (`models.rxt.attention`, `models.rxt.gates`), never flags inside a class.
+* Variants are names looked up in a registry, never flags inside a class: `attention` (`models.rxt.attention`),
+  `feed_forward`, `memory_attention`, `gate` (`models.rxt.gates`), `memory_cross`. An unknown name is a KeyError when
+  the model is built.
 """
 
 from dataclasses import asdict, dataclass
@@ -23,7 +25,14 @@ class RxtConfig:
     slots: int = 64  # S
     ffn: int = 256  # F
     attention: str = "mha"
+    kv_heads: int | None = None  # G, key-value heads; None: as many as the attention variant has query heads
+    feed_forward: str = "swiglu"  # of the decoder; the encoder's is always dense
+    experts: int = 0  # E, of a mixture of experts, each F wide
+    experts_active: int = 0  # of them, for each token
+    memory_attention: str = "selective"
+    groups: int = 1  # of layers, in grouped memory attention
     gate: str = "query_new"
+    memory_cross: str = "plain"  # what a config that does not name it means; new models have "content"
     window_before: int = 4  # neighbours to the left that are summed into an input
     window_after: int = 3  # neighbours to the right (encoder only)
     max_query: int = 40  # tokens of one prompt segment seen at once
@@ -34,6 +43,10 @@ class RxtConfig:
         for count, what in ((self.heads, "heads"), (self.memory_heads, "memory_heads")):
             if self.width % count:
                 raise ValueError(f"width {self.width} is not a multiple of {what} {count}")
+        if not 0 <= self.experts_active <= self.experts or (self.experts > 0 and self.experts_active == 0):
+            raise ValueError(f"{self.experts_active} of {self.experts} experts cannot be active")
+        if self.groups < 1 or self.layers % self.groups:
+            raise ValueError(f"{self.layers} layers do not make {self.groups} equal groups")
 
     def as_dict(self) -> dict[str, Any]:
         """The config as JSON-able values, in the order of the fields."""

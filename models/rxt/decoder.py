@@ -62,7 +62,7 @@ class DecoderLayer(nn.Module):
     ) -> tuple[Activations, KeysValues]:
         """`x` [B, N, D] at positions start..start+N-1, after `past`; returns also the keys and values up to here."""
         length = x.shape[1]
-        table = rotary_table(length, x.shape[2] // self.attention.heads, start)
+        table = rotary_table(length, self.attention.head_width, start, device=x.device)
         normed = self.norm_attention(x)
         keys, values = self.attention.project(normed, table)
         if past is not None:

@@ -10,7 +10,8 @@ from torch import nn
 
 from models.rxt.attention import ATTENTION
 from models.rxt.config import RxtConfig
-from models.rxt.layers import NeighbourWindow, RMSNorm, SwiGLU, rotary_table
+from models.rxt.feed_forward import SwiGLU
+from models.rxt.layers import NeighbourWindow, RMSNorm, rotary_table
 from models.shapes import Activations, EncodedLayers, TokenMask
 
 
@@ -20,12 +21,12 @@ class EncoderLayer(nn.Module):
     def __init__(self, config: RxtConfig) -> None:
         super().__init__()
         self.norm_attention = RMSNorm(config.width)
-        self.attention = ATTENTION[config.attention](config.width, config.heads)
+        self.attention = ATTENTION[config.attention](config.width, config.heads, config.kv_heads)
         self.norm_ffn = RMSNorm(config.width)
         self.ffn = SwiGLU(config.width, config.ffn)
 
     def forward(self, x: Activations, mask: TokenMask) -> Activations:
-        table = rotary_table(x.shape[1], x.shape[2] // self.attention.heads)
+        table = rotary_table(x.shape[1], self.attention.head_width, device=x.device)
         normed = self.norm_attention(x)
         keys, values = self.attention.project(normed, table)
         x = x + self.attention(normed, keys, values, mask[:, None, None, :], table)

@@ -1,4 +1,4 @@
-"""Small parts shared by encoder and decoder: norm, feed-forward, rotary positions, the neighbour window.
+"""Small parts shared by encoder and decoder: norm, rotary positions, the neighbour window.
 
 Notable choices
 * RoPE restarts at 0 in every interaction (paper, section 3.2), so its tables are short and built once per length.
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.rxt.feed_forward import SwiGLU as SwiGLU
 from models.shapes import Activations, HeadActivations
 
 
@@ -23,20 +24,6 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.rms_norm(x, (x.shape[-1],), self.gain, self.eps)
-
-
-class SwiGLU(nn.Module):
-    """Gated feed-forward block, D -> F -> D."""
-
-    def __init__(self, width: int, hidden: int) -> None:
-        super().__init__()
-        self.up = nn.Linear(width, 2 * hidden, bias=False)
-        self.down = nn.Linear(hidden, width, bias=False)
-
-    def forward(self, x: Activations) -> Activations:
-        gate, value = self.up(x).chunk(2, dim=-1)
-        out: Tensor = self.down(F.silu(gate) * value)
-        return out
 
 
 class NeighbourWindow(nn.Module):
@@ -62,18 +49,20 @@ class NeighbourWindow(nn.Module):
         return out
 
 
-def rotary_table(length: int, head_width: int, start: int = 0, base: float = 10_000.0) -> tuple[Tensor, Tensor]:
+def rotary_table(
+    length: int, head_width: int, start: int = 0, base: float = 10_000.0, device: torch.device | None = None
+) -> tuple[Tensor, Tensor]:
     """Cosine and sine tables, each float32 [length, head_width / 2], for positions start..start+length-1."""
-    inverse = base ** (-torch.arange(0, head_width, 2, dtype=torch.float32) / head_width)
-    angle = torch.outer(torch.arange(start, start + length, dtype=torch.float32), inverse)
+    inverse = base ** (-torch.arange(0, head_width, 2, dtype=torch.float32, device=device) / head_width)
+    angle = torch.outer(torch.arange(start, start + length, dtype=torch.float32, device=device), inverse)
     return angle.cos(), angle.sin()
 
 
 def rotate(x: HeadActivations, table: tuple[Tensor, Tensor]) -> HeadActivations:
-    """Applies rotary positions to queries or keys [B, H, N, K]."""
+    """Applies rotary positions to queries or keys [B, H, N, K]; turned in float32, given back in the type of `x`."""
     cos, sin = table
     left, right = x.chunk(2, dim=-1)
-    return torch.cat((left * cos - right * sin, left * sin + right * cos), dim=-1)
+    return torch.cat((left * cos - right * sin, left * sin + right * cos), dim=-1).to(x.dtype)
 
 
 def near_identity_(weight: Tensor, identity: float, noise: float) -> None:
@@ -81,4 +70,4 @@ def near_identity_(weight: Tensor, identity: float, noise: float) -> None:
     width = weight.shape[0]
     with torch.no_grad():
         weight.normal_(0.0, noise / width**0.5)
-        weight += identity * torch.eye(width)
+        weight += identity * torch.eye(width, device=weight.device)
