@@ -17,12 +17,13 @@ import torch
 from torch import Tensor
 
 from models.baselines.checkpoint import Twin, load_twin
-from models.baselines.stateless import Layout, StatelessConfig
+from models.baselines.stateless import Layout, StatelessConfig, trained_parameters
 from models.engine.segments import Marks, pieces_of
 from models.shapes import HeadActivations
 from models.text.lexicon import Lexicon
+from models.text.prompt import prompt_of
 from models.text.spelling import Spelling
-from models.text.tokenizer import ANSWER, BOS, EOS, PAD, QUERY, THINK
+from models.text.tokenizer import ANSWER, BOS, EOS, PAD, QUERY, RECALL, THINK
 
 MAX_RECALLED = 16
 FIRST_ROOM = 256  # tokens
@@ -83,6 +84,11 @@ class History:
         return [token for interaction in self.interactions for token in interaction]
 
 
+def interaction_of(said: Sequence[int], answer: Sequence[int] = ()) -> tuple[int, ...]:
+    """One turn as the twin reads it: `[BOS] [Q] said [A] answer [EOS]`."""
+    return (BOS, QUERY, *said, ANSWER, *answer, EOS)
+
+
 class TwinEngine:
     """A stateless decoder at text level."""
 
@@ -90,6 +96,12 @@ class TwinEngine:
         self._model, self._tokenizer, self._config = twin.model, twin.tokenizer, twin.model.config
         self._table = twin.model.table().detach()
         self._marks = Marks.of(self._tokenizer.ids)
+        self.identity = {
+            "model": self._config.name,
+            "weights_sha256": twin.weights_sha256,
+            "parameters": trained_parameters(twin.model),
+            "context": self._config.context,
+        }
 
     @classmethod
     def load(cls, folder: Path) -> "TwinEngine":
@@ -107,27 +119,27 @@ class TwinEngine:
         return len(history.tokens) * per_token
 
     def answer(self, history: History, text: str, recalled: Sequence[str] = (), max_tokens: int = 64) -> str:
-        """The greedy answer; the history stays as it is. Recalled texts are read as the oldest turns."""
-        for recollection in recalled[:MAX_RECALLED]:  # the most relevant comes last, nearest to the conversation
-            lexicon, ids = history.lexicon.read(recollection, self._tokenizer, self._config.rows)
-            piece = pieces_of(ids, self._marks, self._config.max_query)[0]
-            first = (BOS, QUERY, *piece, ANSWER, EOS)
-            history = self._fresh(lexicon, (first, *history.interactions))
-        lexicon, said = history.lexicon.read(text, self._tokenizer, self._config.rows)
+        """The greedy answer; the history stays as it is. Recalled texts stand before the question in the prompt."""
+        lexicon, snippets = history.lexicon, []
+        for recollection in recalled[:MAX_RECALLED]:
+            lexicon, ids = lexicon.read(recollection, self._tokenizer, self._config.rows)
+            snippets.append(pieces_of(ids, self._marks, self._config.max_query)[0])
+        lexicon, said = lexicon.read(text, self._tokenizer, self._config.rows)
         *earlier, last = pieces_of(said, self._marks, self._config.max_query)
-        history = self._append(history, lexicon, [(BOS, QUERY, *piece, ANSWER, EOS) for piece in earlier])
+        fresh, limit = prompt_of(last, snippets), min(max_tokens, self._config.max_answer)
+        history = self._append(history, lexicon, [interaction_of(piece) for piece in earlier], len(fresh) + limit)
         tokens = history.tokens
         prefix = history.prefix.at(len(tokens))
         allowed, surfaces, casing = self._allowed(lexicon), lexicon.rows(), lexicon.casing()
-        spelling, out, fresh = Spelling(), "", [BOS, QUERY, *last, ANSWER]
-        for _ in range(min(max_tokens, self._config.max_answer)):
+        spelling, out = Spelling(), ""
+        for _ in range(limit):
             scores = self._read(prefix, tokens, fresh, keep=False) + allowed
             tokens = tokens + fresh
             token = int(scores.argmax())
             if token == EOS:
                 break
-            piece_of_text, spelling = spelling.add(*self._surface(token, surfaces, casing))
-            out += piece_of_text
+            piece, spelling = spelling.add(*self._surface(token, surfaces, casing))
+            out += piece
             fresh = [token]
         return out + spelling.finish()
 
@@ -136,36 +148,32 @@ class TwinEngine:
         lexicon, said = history.lexicon.read(text, self._tokenizer, self._config.rows)
         lexicon, answer = lexicon.read(output, self._tokenizer, self._config.rows)
         *earlier, last = pieces_of(said, self._marks, self._config.max_query)
-        new: list[tuple[int, ...]] = [(BOS, QUERY, *piece, ANSWER, EOS) for piece in earlier]
-        new.append((BOS, QUERY, *last, ANSWER, *answer[: self._config.max_answer], EOS))
-        return self._append(history, lexicon, new)
+        new = [interaction_of(piece) for piece in earlier]
+        new.append(interaction_of(last, answer[: self._config.max_answer]))
+        return self._append(history, lexicon, new, self._config.max_query + self._config.max_answer)
 
-    def _append(self, history: History, lexicon: Lexicon, new: list[tuple[int, ...]]) -> History:
+    def _append(self, history: History, lexicon: Lexicon, new: list[tuple[int, ...]], room: int) -> History:
+        """The history with these interactions, so long that `room` more tokens fit into the context."""
         interactions = (*history.interactions, *new)
-        kept = self._within(interactions)
+        kept = self._within(interactions, room)
         if len(kept) < len(interactions):
-            return self._fresh(lexicon, kept)
+            history, new = History(lexicon, (), Prefix(self._config)), list(kept)
         before = history.tokens
         fresh = [token for interaction in new for token in interaction]
         prefix = history.prefix.at(len(before))
         if fresh:
             self._read(prefix, before, fresh, keep=True)
-        return History(lexicon, interactions, prefix)
+        return History(lexicon, (*history.interactions, *new), prefix)
 
-    def _within(self, interactions: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
-        """The newest interactions that leave room for a prompt and its answer."""
-        room = self._config.context - self._config.max_query - self._config.max_answer - 4
-        total, kept = 0, 0
+    def _within(self, interactions: tuple[tuple[int, ...], ...], room: int) -> tuple[tuple[int, ...], ...]:
+        """The newest interactions that leave so much room."""
+        total, kept = room, 0
         for interaction in reversed(interactions):
             total += len(interaction)
-            if total > room:
+            if total > self._config.context:
                 break
             kept += 1
         return interactions[len(interactions) - kept :]
-
-    def _fresh(self, lexicon: Lexicon, interactions: tuple[tuple[int, ...], ...]) -> History:
-        empty = History(lexicon, (), Prefix(self._config))
-        return self._append(empty, lexicon, list(self._within(interactions)))
 
     def _read(self, prefix: Prefix, before: list[int], fresh: list[int], *, keep: bool) -> Tensor:
         """Computes `fresh` after `before`, which the prefix holds; scores [V + R] of the next token."""
@@ -187,7 +195,7 @@ class TwinEngine:
         words = len(self._tokenizer)
         allowed = torch.zeros(words + self._config.rows)
         allowed[words:] = float("-inf")
-        allowed[[PAD, BOS, QUERY, ANSWER, THINK]] = float("-inf")
+        allowed[[PAD, BOS, QUERY, ANSWER, THINK, RECALL]] = float("-inf")
         allowed[[words + row for row in lexicon.rows()]] = 0.0
         return allowed
 
