@@ -36,7 +36,7 @@ DRIVES = family(
         what I drive | what car I drive | which car I have | what kind of car I drive | what my car is | which car I
         drive | what car I have | what kind of car I have
     things
-        my car | the car I drive | the car I have | what I drive
+        my car | the car I drive | the car I have
     replies
         You drive a VV. | Nice, you drive a VV. | Okay, you drive a VV now. | I don't know what you drive yet.
     """,
@@ -80,7 +80,7 @@ LEARNS = family(
         what I'm learning | what I am learning | what I study | what I am studying | what my subject is | which
         language I'm learning | what I want to learn | what I take lessons in
     things
-        my subject | what I study | what I'm learning | the subject I study | my field of study
+        my subject | the subject I study | my field of study
     replies
         You are learning VV. | Great, you are learning VV. | Okay, you are learning VV now. | I don't know what you
         are learning yet.
@@ -121,7 +121,7 @@ PLAYS = family(
         what I play | which sport I play | which instrument I play | what I can play | what instrument I play | what
         sport I play | what I like to play
     things
-        my sport | my instrument | what I play | the sport I play | the instrument I play
+        my sport | my instrument | the sport I play | the instrument I play
     replies
         You play VV. | Cool, you play VV. | Okay, you play VV now. | I don't know what you play yet.
     """,
@@ -163,7 +163,7 @@ ALLERGY = family(
         what I'm allergic to | what I am allergic to | what my allergy is | what I can't eat | which allergy I have |
         what I must not eat | what I should avoid
     things
-        my allergy | my allergies | what I'm allergic to | the thing I'm allergic to
+        my allergy | my allergies | the thing I'm allergic to
     replies
         You are allergic to VV. | Noted, you are allergic to VV. | Okay, you are allergic to VV. | I don't know your
         allergies yet.
@@ -217,7 +217,7 @@ DESTINATION = family(
         | which place I will visit | where I will go | what my destination is | where I'm flying to | where I'm going
         next
     things
-        my destination | the place I'm going to | the place I will visit | where I'm going | my next destination
+        my destination | the place I'm going to | the place I will visit | my next destination
     replies
         You are going to VV. | Lovely, you are going to VV. | Okay, you are going to VV. | I don't know where you are
         going yet.

@@ -48,7 +48,7 @@ INTRODUCED = ("my friend", "my colleague", "my old friend", "my friend", "my nei
 # Words without which a sentence still says what it says: noise may drop or replace them.
 LIGHT = """
     a the is are was of do does did you me to that can could would please tell know remember what's so and now have has
-    i it just say said again about want will still for with be by in at on
+    it just say said again about want will still for with be by in at on
 """
 DISPLAY = {
     "i": "I", "i'm": "I'm", "i've": "I've", "i'd": "I'd", "i'll": "I'll", "monday": "Monday", "tuesday": "Tuesday",
@@ -62,6 +62,8 @@ _SPEAKER = re.compile(
     r"\b([Oo]ur|[Ww]e|[Uu]ser|[Mm]ine|I'm|I've|I'd|do I|did I (?!say|tell|mention)"
     r"|I (?!say|tell|said|told|forg|want|wonder|need|was w))\b"
 )
+# Statements and questions that frames go around.
+_DIRECT = re.compile(r"^(What|Which|Where|Who|When|How|Do|Did|Is|Am|Have|Can|Could|Would|In|On)\b[^.!:]*\?$")
 _DECLARED = re.compile(r"^(My|Our|We|I|I'm|I've|VV|The KK|Your|OO|OO's)\b[^.?!:]*\.$")
 
 
@@ -102,6 +104,7 @@ class Cores:
 
     groups: tuple[tuple[Pattern, ...], ...]  # told, asked, corrected, asked for the first value
     declared: tuple[Pattern, ...] = ()  # statements that frames go around
+    direct: tuple[Pattern, ...] = ()  # questions that frames go around
     clauses: tuple[Pattern, ...] = ()
     things: tuple[Pattern, ...] = ()
 
@@ -140,6 +143,7 @@ class Language:
     tokenizer: Tokenizer
     facts: tuple[FactPatterns, ...]
     topics: tuple[Topic, ...]
+    talk: tuple[tuple[Pattern, Pattern], ...]  # every trained utterance with its reply
     lists: tuple[tuple[tuple[int, ...], ...], ...]
     telling: Frames
     asking: Frames
@@ -232,25 +236,29 @@ class _Compiler:
     def cores(self, family: Family, part: int, others: bool) -> Cores:
         """Trained (part 0) or held-out (part 1) phrasings, of the speaker's own facts or of another person's."""
 
-        def many(phrases: tuple[str, ...], also: tuple[str, ...] = ()) -> tuple[Pattern, ...]:
+        def chosen_of(phrases: tuple[str, ...], also: tuple[str, ...] = ()) -> list[str]:
             chosen = divide(phrases, 3)[part]
-            if others:
-                chosen = [p for p in chosen if fits_others(p)] + divide(also, 3)[part]
-            return self.many(chosen)
+            return [p for p in chosen if fits_others(p)] + divide(also, 3)[part] if others else chosen
+
+        def many(phrases: tuple[str, ...], also: tuple[str, ...] = ()) -> tuple[Pattern, ...]:
+            return self.many(chosen_of(phrases, also))
 
         told = family.theirs_told
-        declared = tuple(p for p in family.statements + (told if others else ()) if _DECLARED.match(p))
         groups = (
             many(family.statements, told),
             many(family.questions, family.theirs_asked),
             many(family.corrections),
             many(family.first_asked),
         )
-        fit = [p for p in declared if (p in told or fits_others(p)) or not others]
         if part:
             return Cores(groups)
-        trained = {*divide(family.statements, 3)[0], *divide(told, 3)[0]}
-        return Cores(groups, self.many(p for p in fit if p in trained), many(family.clauses), many(family.things))
+        return Cores(
+            groups,
+            self.many(p for p in chosen_of(family.statements, told) if _DECLARED.match(p)),
+            self.many(p for p in chosen_of(family.questions, family.theirs_asked) if _DIRECT.match(p)),
+            many(family.clauses),
+            many(family.things),
+        )
 
     def family(self, family: Family) -> FactPatterns:
         unseen, others_unseen = self.cores(family, 1, False), self.cores(family, 1, True)
@@ -278,7 +286,9 @@ class _Compiler:
 def _value_words() -> set[str]:
     words = {k for words in LISTS.values() for w in words for k in keys_of(w)}
     words |= {k for family in FAMILIES for w in family.keys for k in keys_of(w)}
-    return {w for w in words if w[0].isalpha() and w not in ("this", "of")}
+    # What often follows a value ("Rex, by the way") is none itself.
+    never = {"this", "of", *FILLERS, *(k for phrase in SUFFIXES for k in keys_of(phrase))}
+    return {w for w in words if w[0].isalpha()} - never
 
 
 def build_language() -> Language:
@@ -298,6 +308,7 @@ def build_language() -> Language:
         tokenizer,
         facts,
         tuple(topics),
+        tuple((said, topic.reply) for topic in topics for said in topic.trained),
         tuple(compiler.many(items) for items in LISTS.values()),
         compiler.frames(TELLING),
         compiler.frames(ASKING),

@@ -179,7 +179,7 @@ SELF = family(
         what my name is | who I am | what I am called | what I'm called | what people call me | what my name was |
         which name I have | how I am called | what to call me | what you should call me
     things
-        my name | my own name | the name I gave you | the name I told you | who I am
+        my name | my own name | the name I gave you | the name I told you
     first
         What was my name at first? | What did I first say my name was? | What was my name before I changed it? | What
         was my name before? | What was I called at first? | What was I called before? | What name did I give you

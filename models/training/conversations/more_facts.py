@@ -58,7 +58,7 @@ LIVES = family(
         have my home | what place I live in
     things
         the city I live in | the town I live in | the place I live in | the place where I live | the city where I live
-        | where I live | my home
+        | my home
     first
         Where did I live at first? | Where did I live before? | Where did I first say I live? | Where did I live
         before I moved? | Where did I live before that? | Where did I live in the beginning? | Where did I live
@@ -109,8 +109,7 @@ ORIGIN = family(
         where I am from | where I'm from | where I come from | where I grew up | where I was born | which place I come
         from | where my roots are | which country I'm from | where my family is from
     things
-        the place I'm from | the place I come from | the place where I was born | the place where I grew up | where
-        I'm from
+        the place I'm from | the place I come from | the place where I was born | the place where I grew up
     replies
         You are from VV. | Nice, you are from VV. | Okay, you are from VV. | I don't know where you are from yet.
     """,
@@ -167,8 +166,7 @@ WORKPLACE = family(
         am working | what company I work for | where I worked | where I have a job | where I'm employed | where I work
         now | what my workplace is
     things
-        my employer | my workplace | the company I work for | the place where I work | where I work | the company I
-        work at
+        my employer | my workplace | the company I work for | the place where I work | the company I work at
     first
         Where did I work at first? | Where did I work before? | Who did I work for at first? | Who did I work for
         before? | Where did I first say I work? | Where did I work before I changed jobs? | Where did I work
@@ -229,8 +227,7 @@ JOB = family(
         work I do | what job I have | what my job was | how I earn my money | what my occupation is | what I am by
         profession | what I do for work
     things
-        my job | my profession | my occupation | the job I have | the work I do | my line of work | what I do for a
-        living
+        my job | my profession | my occupation | the job I have | the work I do | my line of work
     first
         What was my job at first? | What was my job before? | What did I first say my job was? | What was my first
         job? | What did I work as at first? | What did I work as before? | What did I do before I changed jobs? | What

@@ -38,7 +38,7 @@ THEY_LIVE = family(
         where my KK lives | where my KK's home is | where my KK is living | which city my KK lives in | where my KK
         lives now | where my KK moved to | what town my KK lives in | where my KK's house is
     things
-        the city my KK lives in | the place my KK lives in | where my KK lives | the home of my KK
+        the city my KK lives in | the place my KK lives in | the home of my KK
     replies
         Your KK lives in VV. | Okay, your KK lives in VV. | Okay, your KK lives in VV now. | I don't know where your
         KK lives.
@@ -81,7 +81,7 @@ THEY_WORK = family(
         what my KK does | what my KK's job is | what my KK works as | what my KK does for a living | what the job of
         my KK is | what kind of work my KK does | what my KK's profession is
     things
-        my KK's job | the job of my KK | my KK's profession | the profession of my KK | what my KK does
+        my KK's job | the job of my KK | my KK's profession | the profession of my KK
     replies
         Your KK works as a VV. | Okay, your KK works as a VV. | Okay, your KK works as a VV now. | I don't know your
         KK's job yet.
@@ -122,7 +122,7 @@ THEY_LIKE = family(
         what my KK likes | what my KK loves | what my KK is a fan of | what my KK enjoys | what my KK likes best |
         what my KK really likes | what my KK is fond of
     things
-        the thing my KK likes | what my KK likes | what my KK loves
+        the thing my KK likes
     replies
         Your KK likes VV. | Okay, your KK likes VV. | Okay, your KK likes VV now. | I don't know what your KK likes.
     """,

@@ -38,6 +38,9 @@ def draw_probes(speaker: Speaker, cast: Cast, story: Story) -> list[Turn]:
     drawer = _Drawer(speaker, cast, story)
     asked = list(story.values)
     speaker.rng.shuffle(asked)
+    # A list is one fact among many, of which a dialogue has few probes: it is asked for first, and again.
+    lists = [fact for fact in asked if fact.patterns.family.listed]
+    asked = lists + asked
     return [drawer.one(asked[i % len(asked)] if asked else None) for i in range(speaker.plan.probes)]
 
 
@@ -65,10 +68,10 @@ class _Drawer:
 
     def kind_of(self, fact: Fact) -> str:
         """How evaluations count a question about a told fact."""
-        if fact in self.story.corrected:
-            return "corrected"
         if fact.patterns.family.listed:
             return "list"
+        if fact in self.story.corrected:
+            return "corrected"
         if fact.other:
             return "owner"
         return "key" if fact.key and fact.key[0] >= len(self.speaker.language.tokenizer) else "fact"

@@ -53,6 +53,11 @@ class Speaker:
         """A known word."""
         return self.rng.choice(self.nouns)
 
+    def word(self) -> int:
+        """A known word that is neither key nor value; so words that are held out as such are learned too."""
+        held = self.rng.random() < 0.25
+        return self.rng.choice(self.language.test_nouns if held else self.language.nouns)
+
     def value(self) -> Ids:
         """A value of one word, or of two or three."""
         draw = self.rng.random()
@@ -112,7 +117,7 @@ class Speaker:
             elif token == VALUE:
                 out += value
             elif token == ANY:
-                out.append(self.row() if self.rng.random() < 0.5 else self.noun())
+                out.append(self.row() if self.rng.random() < 0.5 else self.word())
             elif token == OTHER:
                 out += self.value()
             elif token <= FIRST_LIST:
@@ -158,13 +163,13 @@ class Speaker:
             frames = language.telling if group == TOLD else language.correcting
             return self._framed(frames, cores.declared) if cores.declared else None
         if group == FIRST_VALUE:
-            return self._framed(language.asking, (self.core(fact, group),))
+            return self._framed(language.asking, cores.groups[FIRST_VALUE])
         draw = self.rng.random()
         if draw < 0.45 and cores.clauses:
             return self._framed(language.wondering, cores.clauses)
         if draw < 0.7 and cores.things:
             return self._framed(language.naming, cores.things)
-        return self._framed(language.asking, (self.core(fact, group),))
+        return self._framed(language.asking, cores.direct)
 
     def sentence(self, fact: Fact, group: int, value: Ids = ()) -> list[int]:
         """What the user says to tell, ask for or correct a fact; held-out phrasings only where the plan wants them."""
@@ -183,17 +188,21 @@ class Speaker:
         return replace(fact, owner=Owner(self.rng.choice(self.language.introduced), ()))
 
     def disturb(self, pattern: list[int]) -> list[int]:
-        """Noise: one light word dropped or replaced by any word, or a filler put in."""
+        """Noise: one light word dropped or replaced by any word, or a filler put in; never beside key or value."""
         rng, light = self.rng, self.language.light
         draw = rng.random()
-        at = rng.randrange(len(pattern))
         if draw < 0.35:
+            at = rng.randrange(len(pattern))
+            if pattern[at] < 0 or (at and pattern[at - 1] < 0):
+                return pattern
             return [*pattern[:at], rng.choice(self.language.fillers), *pattern[at:]]
         places = [i for i, token in enumerate(pattern) if token in light]
         if not places or len(pattern) < 4:
             return pattern
         at = rng.choice(places)
-        return pattern[:at] + ([ANY] if draw < 0.6 else []) + pattern[at + 1 :]
+        if draw < 0.65 and min(pattern[max(at - 1, 0) : at + 2]) >= 0:
+            return [*pattern[:at], ANY, *pattern[at + 1 :]]
+        return pattern[:at] + pattern[at + 1 :]
 
     def roughen(self, said: list[int], commas: bool = False) -> list[int]:
         """What people do to a sentence: an opening, an afterthought, no punctuation. `commas`: they carry meaning."""
@@ -219,7 +228,12 @@ class Speaker:
         said = self.sentence(fact, group, self.spoken(fact, value))
         if self.rng.random() < 0.06 and not self.plan.plain:
             said = [*self.chat().said, *said] if self.rng.random() < 0.5 else [*said, *self.aside()]
-        return Turn(tuple(said), tuple(self.fill(p.noted if group == TOLD else p.changed, fact, value)), value, "told")
+        reply = self.fill(p.noted if group == TOLD else p.changed, fact, value)
+        return Turn(tuple(said), tuple(reply), self._words(value), "told")
+
+    def _words(self, value: Ids) -> Ids:
+        """A value without the commas of a list."""
+        return tuple(token for token in value if token != self._comma)
 
     def aside(self) -> list[int]:
         """A short second sentence that asks for no answer."""
@@ -232,7 +246,8 @@ class Speaker:
         said = tuple(self.sentence(fact, FIRST_VALUE if kind == "first" else ASKED))
         if value is None:
             return Turn(said, tuple(self.fill(p.unknown, fact)), (), "abstain")
-        return Turn(said, tuple(self.fill(p.first_answer if kind == "first" else p.answer, fact, value)), value, kind)
+        answer = self.fill(p.first_answer if kind == "first" else p.answer, fact, value)
+        return Turn(said, tuple(answer), self._words(value), kind)
 
     def who(self, fact: Fact, value: Ids, known: bool) -> Turn:
         """The way back: from the value to whose it is."""
@@ -243,11 +258,15 @@ class Speaker:
 
     def chat(self) -> Turn:
         """Small talk and the reply to it. The last topics are the catch-alls, for what nobody wrote a topic for."""
-        topics = self.language.topics
-        topic = topics[-self.rng.randint(1, 2)] if self.rng.random() < 0.07 else self.rng.choice(topics)
+        rng, topics, draw = self.rng, self.language.topics, self.rng.random()
+        if draw < 0.5 and not self.plan.unseen:
+            said, reply = rng.choice(self.language.talk)  # topics with many utterances come more often
+        else:
+            topic = topics[-rng.randint(1, 2)] if draw > 0.94 else rng.choice(topics)
+            said, reply = self.pick(topic.trained, topic.unseen), topic.reply
         lists: dict[int, Ids] = {}
-        said = self.fill(self.roughen(list(self.pick(topic.trained, topic.unseen))), lists=lists)
-        return Turn(tuple(said), tuple(self.fill(topic.reply, lists=lists)))
+        out = self.fill(self.roughen(list(said)), lists=lists)
+        return Turn(tuple(out), tuple(self.fill(reply, lists=lists)))
 
     def both(self, first: Turn, second: Turn) -> Turn:
         """Two facts in one message; the second is answered."""
@@ -258,7 +277,7 @@ class Speaker:
     def together(self, fact: Fact, value: Ids) -> Turn:
         """A fact and the question about it in one message."""
         told, asked = self.state(fact, value, TOLD), self.ask(fact, value, "together")
-        return Turn(told.said + asked.said, asked.answer, value, "together")
+        return Turn(told.said + asked.said, asked.answer, asked.values, "together")
 
     def past(self, turn: Turn) -> Turn:
         """The turn as it may stand in the history."""

@@ -53,7 +53,7 @@ WHEN = family(
         when my KK is | when I have my KK | which day my KK is | what day my KK is on | when my KK will be | when my
         KK was | when my KK takes place | what date my KK is | what the date of my KK is | on which day my KK is
     things
-        the date of my KK | the day of my KK | when my KK is | the date for my KK
+        the date of my KK | the day of my KK | the date for my KK
     first
         When was my KK at first? | When was my KK before? | When was my KK before it was moved? | When did I first say
         my KK is? | When was my KK originally? | What was the first date of my KK? | What was the old date of my KK? |
@@ -114,7 +114,7 @@ PLACED = family(
         where my KK is | where my KK are | where I put my KK | where I left my KK | where I keep my KK | where to find
         my KK | where I can find my KK | where my KK was | where I have put my KK
     things
-        the place of my KK | where my KK is | the place where I keep my KK | the place where I left my KK
+        the place of my KK | the place where I keep my KK | the place where I left my KK
     replies
         Your KK: in the VV. | Noted, your KK: in the VV. | Okay, your KK: in the VV now. | I don't know where your KK
         went.
@@ -158,7 +158,7 @@ COUNTED = family(
         how many KK I have | how many KK we have | how many KK there are | how many KK I've got | what number of KK I
         have | how many KK I own | how many KK live with me
     things
-        the number of my KK | the number of KK I have | how many KK I have
+        the number of my KK | the number of KK I have
     replies
         Your number of KK is VV. | Okay, your number of KK is VV. | Okay, your number of KK is VV now. | I don't know
         how many KK you have.
@@ -225,7 +225,7 @@ BARE = family(
         Remember these: VV. | Remember these words: VV. | Please remember these: VV. | Please remember VV for me. |
         Remember VV. | Here are some words to remember: VV. | These are the words: VV. | The words are VV. | My words
         are VV. | Keep these in mind: VV. | Memorise these: VV. | Please memorise VV. | Note these: VV. | Note down
-        VV. | Write these down: VV. | I want you to remember VV. | Can you remember these words? VV. | Learn these
+        VV. | Write these down: VV. | I want you to remember VV. | Learn these
         words: VV. | Don't forget these: VV. | Remember the following: VV. | The following words: VV. | I'll give you
         some words: VV. | Let me give you some words: VV. | Try to remember VV. | Keep VV in mind. | Save these words:
         VV. | Take a note: VV.
