@@ -17,6 +17,7 @@ from pathlib import Path
 from memos.embedded.logfile import ChildLog
 from memos.embedded.spawn import spawn
 from memos.embedded.supervisor import Child
+from memos.kit.config import Settings
 
 HOST = "127.0.0.1"
 HEALTH_TIMEOUT_S = 2.0
@@ -24,11 +25,14 @@ READY_TIMEOUT_S = 300.0  # weights are read from disk, and the machine may be sm
 
 
 class ModelWorker:
-    """One worker with the given engine, which stores states in `blob_url`."""
+    """One worker as the settings say, which stores states in `blob_url`."""
 
-    def __init__(self, data_dir: Path, engine: str, blob_url: str) -> None:
-        self._engine = engine
-        self._blob_url = blob_url
+    def __init__(self, data_dir: Path, settings: Settings, blob_url: str) -> None:
+        self._options = ["--engine", settings.generator, "--blob-url", blob_url]
+        if (settings.model_device, settings.state_dtype) != ("auto", "float32"):
+            self._options += ["--device", settings.model_device, "--state-dtype", settings.state_dtype]
+        if settings.checkpoint is not None:
+            self._options += ["--checkpoint", str(settings.checkpoint.absolute())]
         self._port_file = data_dir / "model.port"
         self._log = ChildLog(data_dir / "model.log")
         self._reservation = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -45,7 +49,7 @@ class ModelWorker:
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         self._port_file.unlink(missing_ok=True)
-        module = [sys.executable, "-m", "workers.model", "--engine", self._engine, "--blob-url", self._blob_url]
+        module = [sys.executable, "-m", "workers.model", *self._options]
         where = ["--host", HOST, "--port", str(self._port), "--port-file", str(self._port_file)]
         with self._log.open() as log:
             return spawn([*module, *where], env=os.environ, output=log)

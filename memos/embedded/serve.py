@@ -110,7 +110,7 @@ async def _start_parts(
     )
     if settings.generator in MODEL_ENGINES and settings.model_url is None:
         # Loads its weights while the schema is brought up to date; nobody here waits for it.
-        worker = ModelWorker(data.path, settings.generator, filled.effective_blob_url)
+        worker = ModelWorker(data.path, settings, filled.effective_blob_url)
         supervisor.start(worker.child())
         filled = filled.model_copy(update={"model_url": worker.url})
     with progress.step("updating the database schema"):

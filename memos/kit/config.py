@@ -28,6 +28,15 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the API listens on; loopback unless told otherwise.")
     port: int = Field(7077, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
     generator: str = Field("rxt", description="Who answers: rxt (the model worker) or echo (a deterministic fake).")
+    checkpoint: Path | None = Field(
+        None, description="Folder of the weights that the embedded model worker loads; unset: the released ones."
+    )
+    model_device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where the embedded model worker computes; auto: a GPU if there is one."
+    )
+    state_dtype: Literal["float32", "float16", "int8"] = Field(
+        "float32", description="How the embedded model worker stores states; a change makes it another model."
+    )
 
     database_url: str | None = Field(None, description="PostgreSQL as the application role; unset: embedded.")
     database_admin_url: str | None = Field(None, description="PostgreSQL as the owner, for migrations only.")

@@ -200,6 +200,17 @@ def weights(monkeypatch: pytest.MonkeyPatch, place: Path | None, *, serving: boo
     return asdict(report.checks[0])
 
 
+def test_weights_of_another_folder_are_looked_for_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MEMOS_CHECKPOINT", str(tmp_path))
+    found = weights(monkeypatch, None)
+    assert (found["status"], found["detail"]) == ("wrong", f"there are no weights in {tmp_path}")
+    assert "MEMOS_CHECKPOINT" in found["mend"]
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    (tmp_path / "manifest.json").write_text(json.dumps({"files": {"model.safetensors": digest}}))
+    assert weights(monkeypatch, None)["status"] == "ok"
+
+
 def test_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert weights(monkeypatch, None)["status"] == "wrong"
     assert weights(monkeypatch, None, serving=True)["status"] == "skipped"

@@ -18,7 +18,7 @@ from tests.embedded.harness import REPOSITORY, Parent, eventually, living
 WORKER = """
 import argparse, http.server, pathlib
 parser = argparse.ArgumentParser()
-for name in ("engine", "blob-url", "host", "port", "port-file"):
+for name in ("engine", "blob-url", "host", "port", "port-file", "device", "state-dtype"):
     parser.add_argument("--" + name, required=True)
 options = parser.parse_args()
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from memos.generation.echo import EchoEngine, held_turns, turn_fingerprint
+from memos.generation.engine import SlotRead, SlotWrite
 from memos.generation.port import Finished, GenerateRequest, ModelMismatch, StateRef, StateUnreadable, Token
 from memos.kit.blobs import sha256_hex
 from memos.kit.errors import Invalid
@@ -46,6 +47,30 @@ async def test_a_new_state_is_in_the_blob_store_when_advance_returns(generator, 
     assert len(payload) == made.size_bytes
     assert held_turns(payload) == [(1, turn_fingerprint("in"))]
     assert made.health["turns"] == 1.0
+
+
+async def test_a_step_says_what_it_wrote_and_an_answer_what_it_read(generator):
+    parent = await told(generator, "one")
+    made = await generator.advance(parent, "my dog is called Biscuit", "nice", "states/written")
+    assert made.written == (SlotWrite(0, 1, 1.0, ("my", "dog", "is", "called", "Biscuit")),)
+    assert made.health["collapsed"] == 0.0
+    ref = StateRef(parent.fingerprint, made.sha256, "states/written")
+    text, _ = await answer(generator, ref, "and?")
+    assert await generator.reads(ref, "and?", text) == (SlotRead(0, 1, 0.5), SlotRead(0, 0, 0.5))
+    assert await generator.reads(ref, "and?", AWKWARD, ("recalled",)) == ()
+
+
+async def test_what_was_read_of_a_state_that_is_not_there_is_refused(generator):
+    start = await start_ref(generator)
+    with pytest.raises(StateUnreadable):
+        await generator.reads(StateRef(start.fingerprint, "0" * 64, "states/nowhere"), "in", "out")
+    with pytest.raises(ModelMismatch):
+        await generator.reads(StateRef("f" * 64, "0" * 64, "states/nowhere"), "in", "out")
+
+
+async def test_a_stop_text_ends_an_answer(generator):
+    text, finished = await answer(generator, await start_ref(generator), "one two three", stop=("thr", "never"))
+    assert (text, finished.reason) == ("echo 0 [] one two ", "stop")
 
 
 async def test_advancing_twice_gives_the_same_bytes(generator, blobs):
@@ -187,6 +212,8 @@ async def test_no_model_computes_inside_a_database_transaction(generator):
             generator.generate(GenerateRequest(ref, "hi"))
         with pytest.raises(RuntimeError, match="transaction"):
             await generator.advance(ref, "in", "out", "states/never")
+        with pytest.raises(RuntimeError, match="transaction"):
+            await generator.reads(ref, "in", "out")
         with pytest.raises(RuntimeError, match="transaction"):
             await generator.embed(["x"])
     finally:

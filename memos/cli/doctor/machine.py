@@ -167,9 +167,20 @@ def disk_space(report: Report, settings: "Settings") -> None:
 
 
 def checkpoint(report: Report, settings: "Settings", *, serving: bool) -> None:
-    """The weights that this installation brings; read, not loaded. A service that answers needs no others."""
+    """The weights that are configured, else those that this installation brings; read, not loaded. A service that
+    answers needs no others."""
     if settings.generator != "rxt":
         report.add("checkpoint", "skipped", f"the generator {settings.generator} has none")
+        return
+    if settings.checkpoint is not None:
+        own = sorted(settings.checkpoint.rglob("*.safetensors"))
+        if not own:
+            report.add(
+                "checkpoint", "wrong", f"there are no weights in {settings.checkpoint.absolute()}",
+                mend="Name the folder of a checkpoint in MEMOS_CHECKPOINT, or unset it to use the released one.",
+            )  # fmt: skip
+        for path in own:
+            _weights(report, path)
         return
     package = importlib.util.find_spec("models")
     places = [Path(place) / "checkpoints" for place in (package.submodule_search_locations or ())] if package else []
