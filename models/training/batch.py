@@ -156,7 +156,7 @@ def decode_probes(model: Rxt, batch: Batch, table: Tensor, memory: Memory, recal
     per = len(batch.prompts) // memory.shape[0]
     projected = model.project_memory(memory, recalled)
     longest = batch.prompts.shape[1]
-    groups = _by_length(batch.prompts, 3)
+    groups = _by_length(batch.prompts, 5)
     out = []
     for group, length in groups:
         tokens = batch.prompts[group, :length]
