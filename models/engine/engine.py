@@ -187,8 +187,8 @@ class RxtEngine:
         with torch.inference_mode():
             ids = torch.tensor([[BOS, QUERY, *said, ANSWER, *answer, EOS]])
             mask = torch.ones_like(ids, dtype=torch.bool)
-            new, _ = self._model.write(memory[None], self._model.encode(ids, mask, self._table), mask)
-        return new[0]
+            written = self._model.write(memory[None], self._model.encode(ids, mask, self._table), mask)
+        return written.memory[0]
 
     def _prepare(self, state: State, text: str, recalled: Sequence[str]) -> _Prompt:
         lexicon, read = state.lexicon, 0

@@ -15,10 +15,18 @@ from torch.nn import functional as F
 from models.rxt.config import RxtConfig
 from models.rxt.decoder import Decoder, DecoderCache, KeysValues
 from models.rxt.encoder import Encoder
-from models.rxt.memory_attention import MemoryAttention
-from models.shapes import Activations, EncodedLayers, Gate, Logits, Memory, TokenMask, Tokens
+from models.rxt.memory_attention import MEMORY_ATTENTION
+from models.rxt.memory_writer import MemoryWriter, Written
+from models.shapes import Activations, EncodedLayers, Logits, Memory, TokenMask, Tokens
 
 INPUT_SCALE = 8.0
+START_SEED = 2510_03561
+
+
+def start_slots(config: RxtConfig) -> Memory:
+    """[L, S, D], different for every slot and the same for every model of these sizes, whatever its training's seed."""
+    generator = torch.Generator("cpu").manual_seed(START_SEED)
+    return torch.randn(config.layers, config.slots, config.width, generator=generator, device="cpu") * 0.25
 
 
 class Rxt(nn.Module):
@@ -34,11 +42,15 @@ class Rxt(nn.Module):
         self.word_table = nn.Parameter(torch.randn(config.words, config.width) * deviation)
         self.register_buffer("row_table", torch.randn(config.rows, config.width) * deviation)
         self.encoder = Encoder(config)
-        self.writers = tuple(MemoryAttention(config) for _ in range(config.layers))
-        self.memory_attention = nn.ModuleList(self.writers)  # registers the parameters; the tuple keeps the type
+        self.memory_attention = MEMORY_ATTENTION[config.memory_attention](config)
         self.decoder = Decoder(config)
         # Equal slots would never separate, so the start is random; it is fixed, so it belongs to the checkpoint.
-        self.register_buffer("start", torch.randn(config.layers, config.slots, config.width) * 0.25)
+        self.register_buffer("start", start_slots(config).to(self.word_table.device))
+
+    @property
+    def writer(self) -> MemoryWriter:
+        """What writes interactions into memory."""
+        return self.memory_attention
 
     def table(self, rows: Tensor | None = None) -> Tensor:
         """Vectors of all known words and of `rows` (int64 [R'], None for every row): [V + R', D]."""
@@ -58,15 +70,10 @@ class Rxt(nn.Module):
         """The fixed start state, B times."""
         return self.start[None].expand(batch, -1, -1, -1)
 
-    def write(self, memory: Memory, encoded: EncodedLayers, mask: TokenMask) -> tuple[Memory, Gate]:
-        """One memory update; the gate comes back as [B, L, S, D]."""
-        layers, gates = [], []
-        for index, attention in enumerate(self.writers):
-            keys, values = attention.project(encoded[:, index])
-            new, gate = attention(memory[:, index], keys, values, mask)
-            layers.append(new)
-            gates.append(gate)
-        return torch.stack(layers, dim=1), torch.stack(gates, dim=1)
+    def write(self, memory: Memory, encoded: EncodedLayers, mask: TokenMask) -> Written:
+        """One memory update. An interaction without tokens changes nothing."""
+        out: Written = self.writer(memory, self.writer.project(encoded), mask)
+        return out
 
     def project_memory(self, memory: Memory, recalled: Memory | None = None) -> tuple[KeysValues, ...]:
         """What the decoder needs of the memory, once per turn."""

@@ -120,12 +120,11 @@ def project_turns(model: Rxt, batch: Batch, table: Tensor) -> list[tuple[Tensor,
     longest = batch.history.shape[1]
     groups = _by_length(batch.history, 4)
     back = torch.argsort(torch.cat([group for group, _ in groups]))
-    kept: list[list[tuple[Tensor, Tensor]]] = [[] for _ in model.writers]
+    kept: list[list[tuple[Tensor, Tensor]]] = [[] for _ in range(model.config.layers)]
     for group, length in groups:
         tokens = batch.history[group, :length]
         encoded = model.encode(tokens, tokens != PAD, table)
-        for index, writer in enumerate(model.writers):
-            keys, values = writer.project(encoded[:, index])
+        for index, (keys, values) in enumerate(model.writer.project(encoded)):
             room = (0, 0, 0, longest - length)
             kept[index].append((F.pad(keys, room), F.pad(values, room)))
     return [(torch.cat([k for k, _ in layer])[back], torch.cat([v for _, v in layer])[back]) for layer in kept]
@@ -139,16 +138,15 @@ def write_turns(model: Rxt, batch: Batch, table: Tensor) -> tuple[Memory, Memory
         (keys.view(count, turns, *keys.shape[1:]), values.view(count, turns, *values.shape[1:]))
         for keys, values in project_turns(model, batch, table)
     ]
-    layers = list(model.start_memory(count).unbind(1))
+    memory = model.start_memory(count)
     recalled: Memory | None = None
     for turn in range(turns):
-        for index, writer in enumerate(model.writers):
-            keys, values = projected[index]
-            layers[index], _ = writer(layers[index], keys[:, turn], values[:, turn], mask[:, turn])
+        said = [(keys[:, turn], values[:, turn]) for keys, values in projected]
+        memory = model.writer(memory, said, mask[:, turn]).memory
         if turn + 1 == batch.recalled:
-            recalled = torch.stack(layers, dim=1)
-            layers = list(model.start_memory(count).unbind(1))
-    return torch.stack(layers, dim=1), recalled
+            recalled = memory
+            memory = model.start_memory(count)
+    return memory, recalled
 
 
 def decode_probes(model: Rxt, batch: Batch, table: Tensor, memory: Memory, recalled: Memory | None) -> Tensor:

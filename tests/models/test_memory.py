@@ -22,7 +22,7 @@ def write_all(model: Rxt, memory: torch.Tensor, tokens: torch.Tensor) -> torch.T
     table = model.table()
     for row in tokens:
         mask = torch.ones(1, len(row), dtype=torch.bool)
-        memory, _ = model.write(memory, model.encode(row[None], mask, table), mask)
+        memory = model.write(memory, model.encode(row[None], mask, table), mask).memory
     return memory
 
 
@@ -42,7 +42,7 @@ def test_padding_does_not_leak_into_memory(model):
     tokens, table = interactions(1), model.table()
     padded = torch.cat((tokens, torch.zeros(1, 5, dtype=torch.int64)), dim=1)
     mask = padded != 0
-    memory, _ = model.write(model.start_memory(1), model.encode(padded, mask, table), mask)
+    memory = model.write(model.start_memory(1), model.encode(padded, mask, table), mask).memory
     torch.testing.assert_close(memory, write_all(model, model.start_memory(1), tokens), atol=1e-5, rtol=0)
 
 
@@ -50,16 +50,17 @@ def test_padding_does_not_leak_into_memory(model):
 def test_an_interaction_without_tokens_changes_nothing(model):
     tokens = torch.zeros(2, 6, dtype=torch.int64)
     mask = tokens != 0
-    memory, gate = model.write(model.start_memory(2), model.encode(tokens, mask, model.table()), mask)
-    assert torch.equal(memory, model.start_memory(2))
-    assert gate.abs().max() == 0
+    written = model.write(model.start_memory(2), model.encode(tokens, mask, model.table()), mask)
+    assert torch.equal(written.memory, model.start_memory(2))
+    assert written.gate.abs().max() == 0
+    assert written.attention.abs().max() == 0
 
 
 @torch.no_grad()
 def test_gates_lie_between_keeping_and_taking(model):
     tokens = interactions(3)
     mask = torch.ones_like(tokens, dtype=torch.bool)
-    _, gate = model.write(model.start_memory(3), model.encode(tokens, mask, model.table()), mask)
+    gate = model.write(model.start_memory(3), model.encode(tokens, mask, model.table()), mask).gate
     assert gate.min() >= 0
     assert gate.max() <= 1
     assert gate.std() > 0

@@ -56,7 +56,7 @@ def test_batched_writing_equals_writing_one_by_one(language):
             for row in batch.history[3 * index : 3 * index + 3]:
                 tokens = row[row != 0][None]
                 mask = tokens != 0
-                memory, _ = model.write(memory, model.encode(tokens, mask, table), mask)
+                memory = model.write(memory, model.encode(tokens, mask, table), mask).memory
             torch.testing.assert_close(together[index], memory[0], atol=1e-5, rtol=0)
 
 
