@@ -2,7 +2,7 @@
 
 `python -m models.training.conversations --seed 1 --n 5` prints some. Everything is drawn from a seed while training.
 
-* `notation`, `facts`, `more_facts`, `activities`, `things`, `people`: 25 families of facts, their phrasings and replies;
+* `notation`, `facts`, `more_facts`, `activities`, `things`, `people`: 25 families of facts, phrasings and replies;
   `families` is all of them. `frames`: what people put around a phrasing. `nouns`, `common`: words. `smalltalk`,
   `more_talk`: 100 topics and their replies.
 * `compile`: text to token patterns, and the tokenizer they imply. `plan`: what to draw. `speaker`: says one message.
