@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.rxt.layers import RMSNorm, SwiGLU, near_identity_, rotate
+from models.rxt.feed_forward import SwiGLU
+from models.rxt.layers import RMSNorm, near_identity_, rotate
 from models.rxt.model import INPUT_SCALE
 from models.shapes import Activations, HeadActivations, Logits, Tokens
 from models.text.tokenizer import PAD
@@ -142,8 +143,10 @@ class StatelessLayer(nn.Module):
         turn = rotary(layout.positions, x.shape[2] // own.heads)
         normed = self.norm_attention(x)
         keys, values = put(0, rotate(own.split(own.key(normed)), turn)), put(1, own.split(own.value(normed)))
-        queries = rotate(own.split(own.query(normed)), turn)
-        x = x + own.join(F.scaled_dot_product_attention(queries, keys, values, attn_mask=layout.mask))
+        # Not the fused kernel: on a CPU it is the slower one in bfloat16, in which most of the training runs.
+        queries = rotate(own.split(own.query(normed)), turn) * keys.shape[-1] ** -0.5
+        scores = (queries @ keys.transpose(-1, -2)).masked_fill(~layout.mask, float("-inf"))
+        x = x + own.join(torch.softmax(scores, dim=-1) @ values)
         normed = self.norm_content(x)
         marks, things = put(2, content.split(content.key(normed))), put(3, content.split(content.value(normed)))
         x = x[:, first:]
