@@ -50,13 +50,15 @@ _LIST_VERSIONS = text(f"""
 _HEAD = text(f"""
     SELECT {_VERSION} FROM memcubes c JOIN memcube_versions v ON v.id = c.head_version_id
     WHERE c.conversation_id = :conversation_id AND c.kind = 'activation'""")
-# A state's own past: every version has at most one of these edges, so this is a line and not a graph.
+# A state's own past: every version has at most one of these edges, so this is a line and not a graph. The LIMIT says so to
+# the planner too: each step is one look into the index, also while the table has no statistics yet.
 _LINE_CTE = """
     WITH RECURSIVE line AS (
       SELECT CAST(:version_id AS text) COLLATE "C" AS id, 0 AS steps
       UNION ALL
-      SELECT e.parent_id, line.steps + 1 FROM line JOIN lineage_edges e ON e.child_id = line.id
-      WHERE e.relation IN ('advances', 'restores', 'forks'))"""
+      SELECT e.parent_id, line.steps + 1 FROM line CROSS JOIN LATERAL (
+        SELECT parent_id FROM lineage_edges WHERE child_id = line.id AND relation IN ('advances', 'restores', 'forks')
+        LIMIT 1) e)"""
 _LINE = text(f"""{_LINE_CTE}
     SELECT v.id, v.turn_id, v.turn_seq, v.operation, v.conversation_id FROM line JOIN memcube_versions v USING (id)
     ORDER BY line.steps""")

@@ -18,9 +18,9 @@ from tests.embedded.harness import REPOSITORY, Parent, eventually, living
 WORKER = """
 import argparse, http.server, pathlib
 parser = argparse.ArgumentParser()
-for name in ("engine", "blob-url", "host", "port", "port-file", "device", "state-dtype"):
+for name in ("engine", "blob-url", "host", "port", "port-file"):
     parser.add_argument("--" + name, required=True)
-options = parser.parse_args()
+options, _ = parser.parse_known_args()  # what the model is told is tested in test_model_worker
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
