@@ -53,11 +53,54 @@ class RxtConfig:
         return asdict(self)
 
 
+# The paper's. Published: parameters (12M, 26M, 100M, 160M); width, layers, heads and slots of Nano, Micro and Mini;
+# 12 experts, 2 of them active, at Nano's size; SQA; a dense encoder; about 7,500 words. Ours, so that the parameters
+# come out within a tenth: F, the other numbers of experts, the sizes of Synthetic, which memory attention and gate.
+PUBLISHED: dict[str, Any] = {
+    "rows": 0,
+    "heads": 8,
+    "memory_heads": 8,
+    "slots": 256,
+    "attention": "sqa",
+    "feed_forward": "moe",
+    "memory_attention": "gated_self",
+    "gate": "sigmoid_elementwise",
+    "memory_cross": "rotary",
+    "window_before": 0,
+    "window_after": 0,
+}
+LARGE: dict[str, Any] = {**PUBLISHED, "layers": 8, "heads": 16, "memory_heads": 16, "slots": 1024, "ffn": 512}
+
 PRESETS: dict[str, dict[str, Any]] = {
     # The released checkpoint.
-    "shipped": {"name": "rxt-rows-128", "slots": 64},
+    "shipped": {"name": "rxt-rows-128", "slots": 64, "memory_cross": "content"},
     # For tests: every mechanism, no knowledge.
-    "tiny": {"name": "rxt-tiny", "rows": 64, "width": 16, "heads": 2, "slots": 4, "ffn": 32},
+    "tiny": {
+        "name": "rxt-tiny",
+        "rows": 64,
+        "width": 16,
+        "heads": 2,
+        "slots": 4,
+        "ffn": 32,
+        "memory_cross": "content",
+    },
+    # For figures of speed; 7,500 words.
+    "bench": {
+        "name": "rxt-bench-256",
+        "rows": 0,
+        "width": 256,
+        "layers": 6,
+        "heads": 8,
+        "slots": 256,
+        "ffn": 512,
+        "memory_cross": "content",
+        "window_before": 0,
+        "window_after": 0,
+    },
+    "nano": {**PUBLISHED, "name": "rxt-nano", "layers": 6, "ffn": 320, "experts": 12, "experts_active": 2},
+    "micro": {**PUBLISHED, "name": "rxt-micro", "layers": 6, "ffn": 256, "experts": 40, "experts_active": 4},
+    "mini": {**LARGE, "name": "rxt-mini", "width": 256, "experts": 28, "experts_active": 4},
+    "synthetic": {**LARGE, "name": "rxt-synthetic", "width": 384, "experts": 28, "experts_active": 4},
 }
 
 

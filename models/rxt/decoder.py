@@ -2,8 +2,8 @@
 
 Notable choices
 * Layer: `x += SelfAttn(N1 x)`; `x += MemCross(N2 x, Nm M_l)`; `x += FFN(N3 x)`, all pre-norm.
-* Memory keys and values are projected once per turn (`project_memory`); slots have no order, so neither queries nor
-  keys of the cross-attention are rotated: with wide near-identity heads, matching is by content.
+* Memory keys and values are projected once per turn (`project_memory`); how they are read is a variant of its own
+  (`models.rxt.memory_cross`).
 * Two memories may be read side by side: the conversation's, and one of recalled texts, whose slots carry a learned tag.
 * A decoding step carries a cache of keys, values and of the last inputs of the neighbour window.
 """
@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from models.rxt.attention import ATTENTION, causal_mask
 from models.rxt.config import RxtConfig
-from models.rxt.layers import NeighbourWindow, RMSNorm, SwiGLU, near_identity_, rotary_table
+from models.rxt.feed_forward import FEED_FORWARD
+from models.rxt.layers import NeighbourWindow, RMSNorm, rotary_table
+from models.rxt.memory_cross import MEMORY_CROSS
 from models.shapes import Activations, HeadActivations, Memory, MemoryLayer
 
 KeysValues = tuple[HeadActivations, HeadActivations]
@@ -35,19 +37,14 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, config: RxtConfig) -> None:
         super().__init__()
-        attention = ATTENTION[config.attention]
         self.norm_attention = RMSNorm(config.width)
-        self.attention = attention(config.width, config.heads)
+        self.attention = ATTENTION[config.attention](config.width, config.heads, config.kv_heads)
         self.norm_query = RMSNorm(config.width)
         self.norm_memory = RMSNorm(config.width)
         self.recall_tag = nn.Parameter(torch.zeros(config.width))
-        self.memory = attention(config.width, config.memory_heads)
+        self.memory = MEMORY_CROSS[config.memory_cross](config)
         self.norm_ffn = RMSNorm(config.width)
-        self.ffn = SwiGLU(config.width, config.ffn)
-        near_identity_(self.memory.query.weight, 1.0, 0.3)
-        near_identity_(self.memory.key.weight, 1.0, 0.3)
-        near_identity_(self.memory.value.weight, 0.5, 0.3)
-        near_identity_(self.memory.out.weight, 0.5, 0.3)
+        self.ffn = FEED_FORWARD[config.feed_forward](config)
 
     def project_memory(self, memory: MemoryLayer, recalled: MemoryLayer | None) -> KeysValues:
         """Keys and values of the slots, [B, H, S or 2 S, K]."""
@@ -67,9 +64,9 @@ class DecoderLayer(nn.Module):
         keys, values = self.attention.project(normed, table)
         if past is not None:
             keys, values = torch.cat((past[0], keys), dim=2), torch.cat((past[1], values), dim=2)
-        mask = causal_mask(start + length)[start:] if length > 1 else None
+        mask = causal_mask(start + length, x.device)[start:] if length > 1 else None
         x = x + self.attention(normed, keys, values, mask, table)
-        x = x + self.memory(self.norm_query(x), *memory)
+        x = x + self.memory(self.norm_query(x), *memory, table)
         return x + self.ffn(self.norm_ffn(x)), (keys, values)
 
 
@@ -92,7 +89,7 @@ class Decoder(nn.Module):
 
     def start(self, batch: int, width: int) -> DecoderCache:
         """An empty cache."""
-        return DecoderCache(length=0, recent=torch.zeros(batch, 0, width), layers=())
+        return DecoderCache(length=0, recent=self.norm.gain.new_zeros(batch, 0, width), layers=())
 
     def forward(
         self, embedded: Activations, memory: tuple[KeysValues, ...], cache: DecoderCache
@@ -107,4 +104,5 @@ class Decoder(nn.Module):
             x, kept = layer(x, memory[index], past, cache.length)
             layers.append(kept)
         length = cache.length + embedded.shape[1]
-        return self.norm(x), DecoderCache(length=length, recent=seen[:, -reach:], layers=tuple(layers))
+        recent = seen[:, max(0, seen.shape[1] - reach) :]
+        return self.norm(x), DecoderCache(length=length, recent=recent, layers=tuple(layers))

@@ -15,6 +15,7 @@ Notable choices
 * `mix` takes a share: memory attention with a null key has only that much of a change to make.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -24,16 +25,16 @@ from models.rxt.config import RxtConfig
 from models.shapes import Gate, Mass, MemoryLayer
 
 
-class ResidualGate(nn.Module):
+class ResidualGate(nn.Module, ABC):
     """What all gates do; a gate is [B, S, D] or [B, S, 1]."""
 
+    @abstractmethod
     def forward(self, query: MemoryLayer, old: MemoryLayer, new: MemoryLayer) -> Gate:
         """How far the gate opens for slots [B, S, D] and the value on offer; `query` is what the slot asked with."""
-        raise NotImplementedError
 
+    @abstractmethod
     def mix(self, old: MemoryLayer, new: MemoryLayer, gate: Gate, share: Mass | float = 1.0) -> MemoryLayer:
         """The slots afterwards; `share` [B, S, 1] of the change is made, none of it at 0."""
-        raise NotImplementedError
 
 
 class NoGate(ResidualGate):

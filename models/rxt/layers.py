@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.rxt.feed_forward import SwiGLU as SwiGLU
 from models.shapes import Activations, HeadActivations
 
 

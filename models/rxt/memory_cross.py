@@ -1,7 +1,7 @@
 """The decoder's attention to memory slots, found by name in `MEMORY_CROSS` (paper, section 3.1).
 
 Keys and values are projected once per turn from slots which the decoder layer has normed; a decoding step only makes
-queries. `weights` is what `forward` applies, so whoever asks which slots were read gets the truth.
+queries. `weights` are those that a call applies, so whoever asks which slots were read gets the truth.
 
 Notable choices
 * "content", the shipped one: two wide near-identity heads that match by content, nothing rotated, and a null key of
@@ -14,6 +14,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from models.rxt.attention import ATTENTION, Heads, Table
 from models.rxt.config import RxtConfig
@@ -58,7 +59,7 @@ class PlainCross(Heads):
     def forward(
         self, x: Activations, keys: HeadActivations, values: HeadActivations, table: Table | None = None
     ) -> Activations:
-        return self.join(self.weights(x, keys) @ values)
+        return self.join(F.scaled_dot_product_attention(self.queries(x), keys, values))
 
 
 class ContentCross(PlainCross):
@@ -80,6 +81,11 @@ class ContentCross(PlainCross):
         scores = self.scores(self.queries(x), keys)
         null = scores[..., -1:] + self.null_bias[:, None, None]
         return torch.softmax(torch.cat((scores[..., :-1], null), dim=-1), dim=-1)
+
+    def forward(
+        self, x: Activations, keys: HeadActivations, values: HeadActivations, table: Table | None = None
+    ) -> Activations:
+        return self.join(self.weights(x, keys) @ values)
 
 
 class RotaryCross(nn.Module):

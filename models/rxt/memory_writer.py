@@ -6,6 +6,7 @@ Notable choices
 * That an interaction without tokens changes nothing is held here, for all variants and gates.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ class Written:
     attention: Tensor  # [B, L, S, N], what each slot read of each token, mean over heads; 0 where nothing was said
 
 
-class LayerWriter(Heads):
+class LayerWriter(Heads, ABC):
     """Writes one layer; a subclass says how."""
 
     def __init__(self, config: RxtConfig) -> None:
@@ -40,10 +41,11 @@ class LayerWriter(Heads):
         self.norm_encoded = RMSNorm(config.width)
         self.gate = GATES[config.gate](config)
 
+    @abstractmethod
     def tokens(self, encoded: Activations) -> KeysValues:
         """Keys and values [B, H, N, K] of an encoded interaction [B, N, D]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(
         self, memory: MemoryLayer, beside: MemoryLayer, keys: HeadActivations, values: HeadActivations, mask: TokenMask
     ) -> tuple[MemoryLayer, Tensor, Tensor]:
@@ -51,7 +53,6 @@ class LayerWriter(Heads):
 
         `beside` [B, S, D] is what the writer shows of other layers. `mask` has a token in every row.
         """
-        raise NotImplementedError
 
 
 class MemoryWriter(nn.ModuleList):
