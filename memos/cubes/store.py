@@ -50,8 +50,8 @@ _LIST_VERSIONS = text(f"""
 _HEAD = text(f"""
     SELECT {_VERSION} FROM memcubes c JOIN memcube_versions v ON v.id = c.head_version_id
     WHERE c.conversation_id = :conversation_id AND c.kind = 'activation'""")
-# A state's own past: every version has at most one of these edges, so this is a line and not a graph. The LIMIT says so to
-# the planner too: each step is one look into the index, also while the table has no statistics yet.
+# A state's own past: every version has at most one of these edges, so this is a line and not a graph. The LIMIT says so
+# to the planner too: each step is one look into the index, also while the table has no statistics yet.
 _LINE_CTE = """
     WITH RECURSIVE line AS (
       SELECT CAST(:version_id AS text) COLLATE "C" AS id, 0 AS steps
