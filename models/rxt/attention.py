@@ -59,7 +59,8 @@ class Heads(nn.Module):
 
     def scores(self, queries: HeadActivations, keys: HeadActivations) -> Tensor:
         """Scaled products [B, H, N, M] of queries [B, H, N, K] and keys [B, G, M, K]."""
-        return (queries @ self.spread(keys).transpose(-1, -2)) * self.head_width**-0.5
+        scores: Tensor = (queries @ self.spread(keys).transpose(-1, -2)) * self.head_width**-0.5
+        return scores
 
 
 class Attention(Heads):

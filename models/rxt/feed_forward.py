@@ -49,7 +49,7 @@ class MixtureOfExperts(nn.Module):
         best, chosen = self.router(tokens).topk(self.active, dim=-1)  # [B * N, active] each
         order = chosen.flatten().argsort(stable=True)
         counts = torch.bincount(chosen.flatten(), minlength=len(self.experts)).tolist()
-        parts = tokens[order // self.active].split(counts)
+        parts = torch.split(tokens[order // self.active], counts)
         done = [expert(part) for expert, part in zip(self.experts, parts, strict=True) if len(part)]
         # Back into the tokens' order: nothing is added up in an order that could vary.
         results = torch.cat(done)[order.argsort()].view(len(tokens), self.active, -1)

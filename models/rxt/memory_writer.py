@@ -108,5 +108,6 @@ class GroupWriter(MemoryWriter):
 
     def beside(self, memory: Memory) -> Memory:
         """[B, L, S, D], the same for every layer of a group."""
-        parts = memory.unflatten(1, (self.groups, -1))
-        return parts.mean(2, keepdim=True).expand_as(parts).flatten(1, 2)
+        batch, _, slots, width = memory.shape
+        parts = memory.reshape(batch, self.groups, -1, slots, width)
+        return parts.mean(2, keepdim=True).expand_as(parts).reshape(memory.shape)

@@ -227,8 +227,11 @@ def test_sizes_that_do_not_fit_are_refused():
         Rxt(replace(preset("tiny", 30), gate="nonsense"))
 
 
+CROSSED = list(zip(MEMORY_ATTENTION, cycle(MEMORY_CROSS), strict=False))
+
+
 @torch.no_grad()
-@pytest.mark.parametrize(("memory_attention", "memory_cross"), zip(MEMORY_ATTENTION, cycle(MEMORY_CROSS), strict=False))
+@pytest.mark.parametrize(("memory_attention", "memory_cross"), CROSSED)
 def test_a_forward_pass_stays_on_the_device_of_the_weights(memory_attention, memory_cross):
     """On the meta device, where a tensor made on the CPU on the way is refused."""
     changes = {"memory_cross": memory_cross, "memory_attention": memory_attention, "gate": "sigmoid_linear"}
