@@ -8,6 +8,7 @@ import typer
 
 from memos import __version__
 from memos.cli.admin import jobs_app, keys_app, tenants_app
+from memos.cli.bench import bench_app
 from memos.cli.chat import ask, chat
 from memos.cli.command import command
 from memos.cli.doctor.command import doctor
@@ -44,6 +45,7 @@ app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_app, name="keys")
 app.add_typer(tenants_app, name="tenants")
 command(app)(doctor)
+app.add_typer(bench_app, name="bench")
 
 if __name__ == "__main__":
     app()

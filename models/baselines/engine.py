@@ -9,7 +9,7 @@ Notable choices
 * Evaluation only: greedy, one conversation at a time, not for several threads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,8 +80,18 @@ class History:
     prefix: Prefix
 
     @property
-    def tokens(self) -> list[int]:
-        return [token for interaction in self.interactions for token in interaction]
+    def length(self) -> int:
+        """Tokens."""
+        return sum(len(interaction) for interaction in self.interactions)
+
+    def last(self, count: int) -> list[int]:
+        """The last tokens, at most so many."""
+        tokens: list[int] = []
+        for interaction in reversed(self.interactions):
+            tokens[:0] = interaction
+            if len(tokens) >= count:
+                break
+        return tokens[max(0, len(tokens) - count) :]
 
 
 def interaction_of(said: Sequence[int], answer: Sequence[int] = ()) -> tuple[int, ...]:
@@ -116,10 +126,16 @@ class TwinEngine:
     def bytes_held(self, history: History) -> int:
         """Bytes of keys and values that the history's tokens need."""
         per_token = self._config.layers * 4 * self._config.width * self._table.element_size()
-        return len(history.tokens) * per_token
+        return history.length * per_token
 
     def answer(self, history: History, text: str, recalled: Sequence[str] = (), max_tokens: int = 64) -> str:
         """The greedy answer; the history stays as it is. Recalled texts stand before the question in the prompt."""
+        return "".join(self.generate(history, text, recalled, max_tokens))
+
+    def generate(
+        self, history: History, text: str, recalled: Sequence[str] = (), max_tokens: int = 64
+    ) -> Generator[str, None, None]:
+        """The same, piece by piece."""
         lexicon, snippets = history.lexicon, []
         for recollection in recalled[:MAX_RECALLED]:
             lexicon, ids = lexicon.read(recollection, self._tokenizer, self._config.rows)
@@ -128,20 +144,20 @@ class TwinEngine:
         *earlier, last = pieces_of(said, self._marks, self._config.max_query)
         fresh, limit = prompt_of(last, snippets), min(max_tokens, self._config.max_answer)
         history = self._append(history, lexicon, [interaction_of(piece) for piece in earlier], len(fresh) + limit)
-        tokens = history.tokens
-        prefix = history.prefix.at(len(tokens))
+        start, recent = history.length, history.last(self._config.window_before)
+        prefix = history.prefix.at(start)
         allowed, surfaces, casing = self._allowed(lexicon), lexicon.rows(), lexicon.casing()
-        spelling, out = Spelling(), ""
+        spelling = Spelling()
         for _ in range(limit):
-            scores = self._read(prefix, tokens, fresh, keep=False) + allowed
-            tokens = tokens + fresh
+            scores = self._read(prefix, start, recent, fresh, keep=False) + allowed
+            start, recent = start + len(fresh), [*recent, *fresh][-self._config.window_before :]
             token = int(scores.argmax())
             if token == EOS:
                 break
             piece, spelling = spelling.add(*self._surface(token, surfaces, casing))
-            out += piece
+            yield piece
             fresh = [token]
-        return out + spelling.finish()
+        yield spelling.finish()
 
     def advance(self, history: History, text: str, output: str) -> History:
         """The history after the turn (`text`, `output`)."""
@@ -158,11 +174,10 @@ class TwinEngine:
         kept = self._within(interactions, room)
         if len(kept) < len(interactions):
             history, new = History(lexicon, (), Prefix(self._config)), list(kept)
-        before = history.tokens
-        fresh = [token for interaction in new for token in interaction]
-        prefix = history.prefix.at(len(before))
+        start, fresh = history.length, [token for interaction in new for token in interaction]
+        prefix = history.prefix.at(start)
         if fresh:
-            self._read(prefix, before, fresh, keep=True)
+            self._read(prefix, start, history.last(self._config.window_before), fresh, keep=True)
         return History(lexicon, (*history.interactions, *new), prefix)
 
     def _within(self, interactions: tuple[tuple[int, ...], ...], room: int) -> tuple[tuple[int, ...], ...]:
@@ -175,11 +190,10 @@ class TwinEngine:
             kept += 1
         return interactions[len(interactions) - kept :]
 
-    def _read(self, prefix: Prefix, before: list[int], fresh: list[int], *, keep: bool) -> Tensor:
-        """Computes `fresh` after `before`, which the prefix holds; scores [V + R] of the next token."""
-        reach = min(len(before), self._config.window_before)
-        ids = torch.tensor([before[len(before) - reach :] + fresh])
-        count, start = len(fresh), len(before)
+    def _read(self, prefix: Prefix, start: int, recent: list[int], fresh: list[int], *, keep: bool) -> Tensor:
+        """Computes `fresh` after the `start` tokens that the prefix holds, of which `recent` are the last; returns the
+        scores [V + R] of the next token."""
+        ids, count, reach = torch.tensor([recent + fresh]), len(fresh), len(recent)
         with torch.inference_mode():
             previous = torch.arange(ids.shape[1])[None] - 1
             previous[previous < 0] = ids.shape[1]

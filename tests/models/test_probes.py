@@ -12,8 +12,8 @@ from models.engine import State
 from models.probes import formats
 from models.probes.judge import abstains, gives, gives_as_written, has, invents, lists
 from models.probes.parties import NO_MEMORY, PREVIOUS_TURN, RXT, Parties
-from models.probes.registry import Bench
-from models.probes.run import PROBES, load, run
+from models.probes.registry import PROBES, Bench
+from models.probes.run import load, run
 from models.probes.script import SMALL_TALK, Script, held_out_keys, trained_keys
 from models.probes.script import test_nouns as nouns_kept_for_tests
 from models.probes.tally import Tally, rows_of

@@ -1,0 +1,128 @@
+"""`memos bench`: measures the model, in a process of its own. Nothing of the model is imported here.
+
+`memos bench rxt` runs the probes of `models.probes`: it shows how far they are, and prints what they found.
+"""
+
+import importlib.util
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memos.cli.session import Session, printable, reported
+from memos.kit.errors import StartupError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+PACKAGES = ("torch", "safetensors", "models")
+PROGRESS = "progress: "  # begins the lines of `models.probes` that say how far it is
+TITLES = {"rxt": "RxT", "no_memory": "no memory", "previous_turn": "previous turn", "stateless": "stateless twin"}
+
+bench_app = typer.Typer(help="Measures the model: what it remembers, beside controls.", no_args_is_help=True)
+
+
+class ModelsNotInstalled(StartupError):
+    """The packages that the model needs are not installed."""
+
+    code = "models_not_installed"
+    hint = "Install them: pip install 'memos[all]'."
+
+
+class BenchFailed(StartupError):
+    """The probes ended without a result."""
+
+    code = "bench_failed"
+    hint = "What the process said is above."
+
+
+@bench_app.command("rxt")
+def bench_rxt(
+    seeds: Annotated[str, typer.Option("--seeds", help="Seeds of the probes, with commas between them.")] = "1,2,3",
+    n: Annotated[int, typer.Option("--n", min=1, help="Conversations per figure and seed.")] = 50,
+    checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help="Its folder; else the released one.")] = None,
+    twin: Annotated[Path | None, typer.Option("--twin", help="Folder of a stateless twin to compare with.")] = None,
+    only: Annotated[str | None, typer.Option("--only", help="One probe by name.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")] = False,
+) -> None:
+    """Measures what the model remembers, beside a decoder without memory and other controls."""
+    given = ["--seeds", seeds, "--n", str(n)]
+    given += [] if checkpoint is None else ["--checkpoint", str(checkpoint)]
+    given += [] if twin is None else ["--twin", str(twin)]
+    given += [] if only is None else ["--only", only]
+    session = Session(None, None, None, as_json)
+    with reported(session):
+        missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+        if missing:
+            raise ModelsNotInstalled(f"these packages are not installed: {', '.join(missing)}")
+        status, printed = _run(session, [sys.executable, "-m", "models.probes", *given])
+        if status:
+            raise typer.Exit(status)
+        try:
+            found = json.loads(printed)
+        except ValueError as error:
+            raise BenchFailed from error
+        session.emit(found, lambda: _render(found))
+
+
+def _run(session: Session, command: Sequence[str]) -> tuple[int, str]:
+    """Exit code and stdout of the process. Its progress becomes a status line on a terminal; all else passes through.
+
+    Ctrl-C reaches the process as it reaches this one; it is waited for.
+    """
+    with TemporaryFile("w+") as out:  # a pipe would fill up while the other one is read
+        with (
+            subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True) as child,
+            session.err.status("loading the model ...") as line,
+        ):
+            for said in child.stderr or ():
+                if said.startswith(PROGRESS):
+                    line.update(printable(said.removeprefix(PROGRESS).strip()))
+                else:
+                    session.say(said.rstrip("\n"))
+        status = child.returncode
+        out.seek(0)
+        return 128 + signal.Signals(-status) if status < 0 else status, out.read()
+
+
+def _render(found: dict[str, Any]) -> "RenderableType":
+    from rich.console import Group
+
+    from memos.cli.tables import table
+
+    machine, identity = found["machine"], found["identity"]
+    head = (
+        f"{identity['model']} ({identity['weights_sha256'][:12]}), seeds {', '.join(map(str, found['seeds']))}, "
+        f"n {found['n']}, {machine['cpu_s']} CPU s, load {machine['load_before'][0]}"
+    )
+    parts: list[RenderableType] = [head]
+    # Probes that ask the same parties share a table.
+    for names, rows in _by_parties(found["rows"]):
+        columns = ("probe", "case", "measure", *(TITLES.get(name, name) for name in names), "questions")
+        parts.append(table(columns, [_cells(row, names) for row in rows], whole=columns))
+    return Group(*parts)
+
+
+def _by_parties(rows: Sequence[dict[str, Any]]) -> list[tuple[list[str], list[dict[str, Any]]]]:
+    groups: list[tuple[list[str], list[dict[str, Any]]]] = []
+    for row in rows:
+        names = list(row["parties"])
+        for known, members in groups:
+            if known == names:
+                members.append(row)
+                break
+        else:
+            groups.append((names, [row]))
+    return groups
+
+
+def _cells(row: dict[str, Any], names: Sequence[str]) -> list[str]:
+    figures = [row["parties"][name] for name in names]
+    rates = [f"{f['mean']:.3f} ({f['min']:.2f}-{f['max']:.2f})" for f in figures]
+    return [row["probe"], row["case"], row["measure"], *rates, str(max(f["questions"] for f in figures))]
