@@ -80,4 +80,6 @@ def reply(engine: RxtEngine, state: State, text: str, recalled: Sequence[str] = 
 
 def advanced(engine: RxtEngine, state: State, text: str, output: str) -> State:
     """The state after the turn."""
-    return engine.advance(state, text, output)
+    step = engine.advance(state, text, output)
+    after: State = getattr(step, "state", step)  # an engine may say more of a step than the state it led to
+    return after

@@ -11,7 +11,7 @@ import torch
 
 from models.baselines.engine import TwinEngine
 from models.engine import RxtEngine
-from models.probes import formats, provenance, recall, recalled, revision
+from models.probes import formats, recall, recalled, revision
 from models.probes.parties import Parties
 from models.probes.registry import PROBES, Bench
 from models.probes.tally import Tally, rows_of
@@ -19,7 +19,7 @@ from models.rxt.checkpoint import RELEASED, TOKENIZER
 from models.text.tokenizer import Tokenizer
 
 Say = Callable[[str], None]
-MODULES = (recall, revision, recalled, formats, provenance)  # importing them fills the registry, in this order
+MODULES = (recall, revision, recalled, formats)  # importing them fills the registry, in this order
 
 
 def load(checkpoint: Path | None, twin: Path | None) -> Parties:

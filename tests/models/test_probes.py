@@ -5,11 +5,13 @@ import random
 import subprocess
 import sys
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from models.engine import State
-from models.probes import formats
+from models.probes import formats, provenance
 from models.probes.judge import abstains, gives, gives_as_written, has, invents, lists
 from models.probes.parties import NO_MEMORY, PREVIOUS_TURN, RXT, Parties
 from models.probes.registry import PROBES, Bench
@@ -256,3 +258,51 @@ def test_the_command_prints_json_alone_on_stdout(tiny_folder) -> None:
     assert done.returncode == 0, done.stderr
     assert {row["probe"] for row in json.loads(done.stdout)["rows"]} == {"first value"}
     assert done.stderr.startswith("progress: first value, seed 3 (1 of 1")
+
+
+class Slotted:
+    """Keeps every told value in a slot of its own and says which slot an answer read, truly or not."""
+
+    identity = {"state_shape": {"layers": 1, "slots": 200}}  # noqa: RUF012
+
+    def __init__(self, recorder: Recorder, *, honest: bool) -> None:
+        self.recorder, self.honest = recorder, honest
+
+    def start_state(self) -> State:
+        return State(memory={}, lexicon=Lexicon.empty())  # type: ignore[arg-type]
+
+    def advance(self, state: State, text: str, output: str) -> State:
+        memory: Any = dict(state.memory)
+        if text in self.recorder.told:
+            memory[len(memory)] = self.recorder.told[text]
+        return State(memory=memory, lexicon=state.lexicon)
+
+    def _slot(self, state: State, text: str) -> int | None:
+        fact = self.recorder.asked.get(text)
+        return next((slot for slot, (other, _) in state.memory.items() if other == fact), None)  # type: ignore[attr-defined]
+
+    def generate(self, state: State, text: str, recalled: Sequence[str] = ()):
+        slot = self._slot(state, text)
+        yield "I don't know yet." if slot is None else f"It is {state.memory[slot][1]}."
+
+    def reads(self, state: State, text: str, output: str) -> list[SimpleNamespace]:
+        slot = self._slot(state, text)
+        others = [number for number in range(39, 19, -1) if number != slot]
+        return [SimpleNamespace(layer=0, slot=s, share=0.1) for s in ([slot, *others] if self.honest else others)]
+
+    def forget_slots(self, state: State, slots: Sequence[tuple[int, int]]) -> State:
+        gone = {slot for _, slot in slots}
+        return State(memory={s: v for s, v in state.memory.items() if s not in gone}, lexicon=state.lexicon)  # type: ignore[arg-type, attr-defined]
+
+
+def test_naming_the_right_slots_is_told_from_naming_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder(monkeypatch)
+    for honest in (True, False):
+        bench = Bench(Parties(Slotted(recorder, honest=honest), frozenset()), "provenance", 1, 20, Tally())  # type: ignore[arg-type]
+        provenance.provenance(bench)
+        rows = rows_of("provenance", [bench.tally])
+        assert [row["case"] for row in rows] == [f"{count} slots cleared" for count in provenance.CLEARED]
+        for row in rows:
+            named, others = (row["parties"][party]["mean"] for party in ("named", "random"))
+            assert named == float(honest)
+            assert others < 0.3

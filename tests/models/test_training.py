@@ -11,7 +11,6 @@ from models.training.batch import draw_batch, write_turns
 from models.training.conversations.compile import Language, build_language
 from models.training.conversations.dialogue import Plan
 from models.training.optim import orthogonalise
-from models.training.probe import Talker, has
 from models.training.recipe import RECIPES
 from models.training.train import Run, train
 
@@ -66,23 +65,6 @@ def test_orthogonalised_matrices_have_singular_values_near_one():
         values = torch.linalg.svdvals(orthogonalise(torch.randn(shape)))
         assert values.max() < 1.4
         assert values.median() > 0.6
-
-
-def test_a_right_answer_has_the_value_and_no_other():
-    assert has("Your dog is called Rex.", "Rex", ["Rex", "Tom"])
-    assert not has("Your dog is called Rexo.", "Rex", [])
-    assert not has("Rex or Tom.", "Rex", ["Rex", "Tom"])
-    assert not has("I don't know your dog's name yet.", "Rex", [])
-
-
-def test_probe_talkers_keep_held_out_phrasings_apart():
-    trained, unseen = Talker(1), Talker(1, unseen=True)
-    fact = trained.facts(1, one_family=True)[0]
-    told = {trained.tell(fact, "VV").replace(fact.key, "KK") for _ in range(300)}
-    held = {unseen.tell(fact, "VV").replace(fact.key, "KK") for _ in range(300)}
-    assert not told & held
-    assert len(held) > 3
-    assert len({f.key for f in trained.facts(8, one_family=True)}) == 8
 
 
 def test_the_recipe_makes_no_leaps_where_its_decay_changes():
