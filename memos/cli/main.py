@@ -15,6 +15,7 @@ from memos.cli.doctor.command import doctor
 from memos.cli.history import conversations, explain, fork, rollback, turns
 from memos.cli.lineage import lineage
 from memos.cli.serve import serve
+from memos.cli.train import train
 
 app = typer.Typer(
     help="memos: a memory operating system for chat applications.",
@@ -46,6 +47,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(tenants_app, name="tenants")
 command(app)(doctor)
 app.add_typer(bench_app, name="bench")
+app.command("train")(train)
 
 if __name__ == "__main__":
     app()

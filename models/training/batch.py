@@ -10,7 +10,7 @@ Notable choices
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -42,6 +42,17 @@ class Batch:
     weights: Tensor  # float32 [B * P, N']
     recalled: int  # how many of the first turns go to a memory of their own
     kinds: tuple[str, ...]  # of every probe
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch, its tensors on `device`."""
+        return replace(
+            self,
+            rows=self.rows.to(device),
+            history=self.history.to(device),
+            prompts=self.prompts.to(device),
+            targets=self.targets.to(device),
+            weights=self.weights.to(device),
+        )
 
 
 def interaction(said: Sequence[int], answer: Sequence[int]) -> list[int]:
@@ -130,8 +141,23 @@ def project_turns(model: Rxt, batch: Batch, table: Tensor) -> list[tuple[Tensor,
     return [(torch.cat([k for k, _ in layer])[back], torch.cat([v for _, v in layer])[back]) for layer in kept]
 
 
-def write_turns(model: Rxt, batch: Batch, table: Tensor) -> tuple[Memory, Memory | None]:
+def _whole_window(memory: Memory) -> Memory:
+    return memory
+
+
+def _one_update(memory: Memory) -> Memory:
+    return memory.detach()
+
+
+# What happens to the memory before each update: gradients cross all turns, or the last only, as the authors' do.
+GRADIENTS: dict[str, Callable[[Memory], Memory]] = {"whole_window": _whole_window, "one_update": _one_update}
+
+
+def write_turns(
+    model: Rxt, batch: Batch, table: Tensor, gradients: str = "whole_window"
+) -> tuple[Memory, Memory | None]:
     """Final memory of every dialogue, and the memory of recalled turns where the batch has one."""
+    before = GRADIENTS[gradients]
     turns, count = batch.turns, len(batch.history) // batch.turns
     mask = (batch.history != PAD).view(count, turns, -1)
     projected = [
@@ -142,7 +168,7 @@ def write_turns(model: Rxt, batch: Batch, table: Tensor) -> tuple[Memory, Memory
     recalled: Memory | None = None
     for turn in range(turns):
         said = [(keys[:, turn], values[:, turn]) for keys, values in projected]
-        memory = model.writer(memory, said, mask[:, turn]).memory
+        memory = model.writer(before(memory), said, mask[:, turn]).memory
         if turn + 1 == batch.recalled:
             recalled = memory
             memory = model.start_memory(count)
@@ -165,10 +191,10 @@ def decode_probes(model: Rxt, batch: Batch, table: Tensor, memory: Memory, recal
     return torch.cat(out)[torch.argsort(torch.cat([group for group, _ in groups]))]
 
 
-def loss_of(model: Rxt, batch: Batch) -> Tensor:
+def loss_of(model: Rxt, batch: Batch, gradients: str = "whole_window") -> Tensor:
     """Weighted cross-entropy of the answers, in nats per unit of weight."""
     table = model.table(batch.rows)
-    activations = decode_probes(model, batch, table, *write_turns(model, batch, table))
+    activations = decode_probes(model, batch, table, *write_turns(model, batch, table, gradients))
     chosen = batch.targets != PAD
     logits = model.logits(activations[chosen], table)
     losses = F.cross_entropy(logits, batch.targets[chosen], reduction="none")

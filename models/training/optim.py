@@ -55,8 +55,12 @@ class Muon(torch.optim.Optimizer):
 
 
 def build_optimisers(model: nn.Module, muon_lr: float, adam_lr: float) -> tuple[Muon, torch.optim.AdamW]:
-    """Muon takes the two-dimensional weights of linear layers, AdamW tables, gains, biases and windows."""
-    matrices: list[nn.Parameter] = [m.get_parameter("weight") for m in model.modules() if isinstance(m, nn.Linear)]
+    """Muon takes the two-dimensional weights of linear layers, AdamW tables, gains, biases and windows.
+
+    Parameters that are not trained when the run begins (a reference policy) belong to neither.
+    """
+    linears = [m.get_parameter("weight") for m in model.modules() if isinstance(m, nn.Linear)]
+    matrices: list[nn.Parameter] = [p for p in linears if p.requires_grad]
     taken = {id(p) for p in matrices}
-    others = [p for p in model.parameters() if id(p) not in taken]
+    others = [p for p in model.parameters() if id(p) not in taken and p.requires_grad]
     return Muon(matrices, muon_lr), torch.optim.AdamW(others, adam_lr, betas=(0.9, 0.98), weight_decay=0.0)

@@ -5,9 +5,14 @@ Notable choices (the trials behind them are in `models/LOG.md`)
   conversation, never learns *which*.
 * Dialogues grow with the steps: nothing is learned from twelve turns before one works. While binding is learned, most
   probes ask for a told fact and most dialogues hold several facts of one family; breadth comes after.
+* One optimiser for all stages of training (Muon and AdamW, no weight decay), where the paper has AdamW with .02; the
+  rates of the stages keep the paper's proportions (joint 1e-3, interaction 2e-4).
 """
 
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, replace
+
+from models.training.conversations.dialogue import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,13 @@ class Stage:
     joined: float = 0.08
     first_weight: float = 1.0
     blank: float = 0.0
+    unknown_keys: float = 0.15
+    owners: float = 0.12
+    lists: float = 0.07
+    first: float = 0.04
+    snippets: float = 0.1
+    noise: float = 0.06
+    framed: float = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +50,29 @@ class Decay:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfreeze:
+    """A part of the model ("decoder", "memory", "encoder") that is not trained before `first_step`."""
+
+    first_step: int
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often, in steps, a run logs, is evaluated and saves itself. Saving falls on logged steps."""
+
+    log_every: int = 50
+    evaluate_every: int = 250
+    save_every: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
-    """A training run; steps are optimiser steps."""
+    """A training run; steps are those of the curriculum, one batch of dialogues each.
+
+    `gradients` names how far gradients cross the turns (`models.training.batch.GRADIENTS`); `unfreeze` is empty when
+    everything is trained from step 0; `reward` and `method` are those of reinforcement (`REWARDS`, `METHODS`).
+    """
 
     steps: int
     dialogues: int = 24
@@ -51,6 +84,12 @@ class Recipe:
     adam_lr: float = 0.001
     decays: tuple[Decay, ...] = ()
     clip: float = 1.0
+    gradients: str = "whole_window"
+    unfreeze: tuple[Unfreeze, ...] = ()
+    reward: str = "mixed"
+    method: str = "ppo"
+    pace: Pace = Pace()
+    evaluated: int = 32  # dialogues of each kind in an evaluation
     stages: tuple[Stage, ...] = (
         Stage(0, 1, 1),
         Stage(120, 2, 2, asked=0.75),
@@ -107,5 +146,71 @@ RECIPES: dict[str, Recipe] = {
             Decay(4100, 3101, 4500),
         ),
     ),
-    "tiny": Recipe(steps=4, dialogues=2, probes=2, stages=(Stage(0, 2, 1),)),
+    "tiny": Recipe(steps=4, dialogues=2, probes=2, stages=(Stage(0, 2, 1),), pace=Pace(1, 1000, 2), evaluated=4),
+    # The stages before and after supervised training.
+    "joint": Recipe(steps=1000, warm_up=50, decays=(Decay(400, 400, 1000),), stages=(Stage(0, 6, 5),)),
+    "interaction": Recipe(
+        steps=500,
+        warm_up=25,
+        high_steps=0,
+        low_lr=0.0004,
+        adam_lr=0.0002,
+        decays=(Decay(200, 200, 500),),
+        stages=(Stage(0, 6, 5),),
+    ),
+    "memory": Recipe(
+        steps=300, warm_up=15, high_steps=0, decays=(Decay(150, 150, 300),), stages=(Stage(0, 3, 3), Stage(100, 6, 5))
+    ),
+    "reinforce": Recipe(
+        steps=200,
+        dialogues=4,
+        probes=4,
+        high_steps=0,
+        low_lr=0.0001,
+        adam_lr=0.00005,
+        stages=(Stage(0, 4, 4), Stage(50, 8, 6), Stage(100, 12, 8), Stage(150, 16, 10)),
+    ),
 }
+# Variants, each a change of one value, to measure what that value does.
+RECIPES["one_update"] = replace(RECIPES["shipped"], gradients="one_update")
+RECIPES["unfreezing"] = replace(
+    RECIPES["shipped"], unfreeze=(Unfreeze(0, "decoder"), Unfreeze(200, "memory"), Unfreeze(400, "encoder"))
+)
+RECIPES["reinforce_exact"] = replace(RECIPES["reinforce"], reward="exact", method="reinforce")
+
+
+def recipe_name(stage: str, preset: str) -> str:
+    """Which recipe a stage takes when none is named: the preset's own where it has one, else the stage's."""
+    if preset in RECIPES and (stage == "supervised" or preset == "tiny"):
+        return preset
+    return "shipped" if stage == "supervised" else stage
+
+
+def plan_of(recipe: Recipe, step: int, rng: random.Random) -> Plan:
+    """A plan at this step of the curriculum; later stages still meet shorter dialogues."""
+    stage = recipe.stage(step)
+    turns, facts = stage.turns, stage.facts
+    if turns > 2 and rng.random() < 0.3:
+        turns = rng.randint(1, turns)
+        facts = min(facts, turns)
+    return Plan(
+        turns,
+        facts,
+        recipe.probes,
+        one_family=stage.one_family,
+        asked=stage.asked,
+        untold=stage.untold,
+        flatten=stage.flatten,
+        corrections=stage.corrections,
+        questions=stage.questions,
+        joined=stage.joined,
+        first_weight=stage.first_weight,
+        blank=stage.blank,
+        unknown_keys=stage.unknown_keys,
+        owners=stage.owners,
+        lists=stage.lists,
+        first=stage.first,
+        snippets=stage.snippets,
+        noise=stage.noise,
+        framed=stage.framed,
+    )

@@ -1,18 +1,17 @@
 """Training: runs continue bit for bit, the recipe's parts do what they claim."""
 
-import json
 import random
 
 import pytest
 import torch
 
-from models.rxt.checkpoint import load_checkpoint
+from models.rxt.config import preset
+from models.rxt.model import Rxt
 from models.training.batch import draw_batch, write_turns
 from models.training.conversations.compile import Language, build_language
 from models.training.conversations.dialogue import Plan
 from models.training.optim import orthogonalise
 from models.training.recipe import RECIPES
-from models.training.train import Run, train
 
 
 @pytest.fixture(scope="module")
@@ -20,32 +19,9 @@ def language() -> Language:
     return build_language()
 
 
-def test_a_run_continues_bit_for_bit(tmp_path):
-    recipe = RECIPES["tiny"]
-    whole = Run("tiny", recipe, 0)
-    losses = [whole.advance() for _ in range(4)]
-    half = Run("tiny", recipe, 0)
-    first = [half.advance() for _ in range(2)]
-    half.save(tmp_path)
-    rest = Run("tiny", recipe, 0)
-    rest.resume(tmp_path)
-    assert rest.step == 2
-    assert first + [rest.advance() for _ in range(2)] == losses
-    for one, other in zip(whole.model.parameters(), rest.model.parameters(), strict=True):
-        assert torch.equal(one, other)
-    assert any(not torch.equal(a, b) for a, b in zip(whole.model.parameters(), half.model.parameters(), strict=True))
-
-
-def test_a_run_ends_in_a_checkpoint_and_a_log(tmp_path):
-    run = train("tiny", RECIPES["tiny"], 0, tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert lines[-1]["step"] == 4
-    assert load_checkpoint(tmp_path).model.config == run.model.config
-
-
 def test_batched_writing_equals_writing_one_by_one(language):
     torch.manual_seed(0)
-    model = Run("tiny", RECIPES["tiny"], 0).model
+    model = Rxt(preset("tiny", len(language.tokenizer)))
     batch = draw_batch(language, random.Random(0), Plan(3, 2, 2, plain=True), 3, model.config.rows)
     table = model.table(batch.rows)
     with torch.no_grad():
