@@ -120,7 +120,7 @@ def _slots(value: "Explanation") -> "list[RenderableType]":
             f"{s.share:.0%}",
             f"{s.written_at.seq} {s.written_at.turn_id}" if s.written_at else "-",
             cell(s.written_at.gate if s.written_at else None),
-            short(" ".join(s.written_at.words)) if s.written_at else "as the model starts with",
+            short(" ".join(s.written_at.words)) if s.written_at else "no turn to speak of",
         )
         for s in value.slots
     )
@@ -133,7 +133,8 @@ def _most_read(slots: "list[ReadSlot]") -> list[str]:
     for slot in slots:
         if slot.written_at is not None:
             words = printable(" ".join(slot.written_at.words))
-            return [f"The answer read slot {slot.slot}, written at turn {slot.written_at.seq} from '{words}'."]
+            where = f"slot {slot.slot} of layer {slot.layer}"
+            return [f"The answer read {where}, written at turn {slot.written_at.seq} from '{words}'."]
     return []
 
 

@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 HEALTH = {
     "slot_diversity": ("How different the slots of a memory are from each other.", (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1)),
     "gate_mean": ("How much of the memory a turn replaced.", (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1)),
-    "drift": ("How far a turn moved the memory from its parent.", (0.01, 0.03, 0.1, 0.2, 0.5, 1, 2)),
-    "distance_to_start": ("How far the memory is from the start state.", (0.01, 0.03, 0.1, 0.2, 0.5, 1, 2, 5)),
+    "drift": ("How far a turn moved the memory from its parent.", (0.01, 0.03, 0.1, 0.2, 0.5, 1, 2, 5)),
+    "distance_to_start": ("How far the memory is from the start state.", (0.1, 0.2, 0.5, 1, 2, 5, 10)),
 }
 BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 

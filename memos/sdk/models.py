@@ -135,7 +135,7 @@ class SlotOrigin(Model):
 
 
 class ReadSlot(Model):
-    """A slot of the memory that an answer read. `written_at` is None for one that is as the model starts with."""
+    """A slot of the memory that an answer read. `written_at` is None for one that no turn wrote to speak of."""
 
     layer: int
     slot: int

@@ -121,7 +121,7 @@ class ReadSlot(Answer):
     layer: int
     slot: int
     share: float = Field(description="Of all that the answer read from the memory, a mean over its tokens.")
-    written_at: SlotOrigin | None = Field(description="Null for a slot that is as the model starts with.")
+    written_at: SlotOrigin | None = Field(description="Null for a slot that no turn wrote to speak of.")
 
 
 class SlotsUnavailable(Answer):

@@ -103,7 +103,7 @@ def test_explain_says_which_slot_was_read_and_what_it_is_from(run: Run) -> None:
     last = run("turns", begun, "--json").json["items"][-1]
     assert run("explain", last["id"], "--json").json["slots"][0]["written_at"]["seq"] == 1
     shown = run("explain", last["id"]).out
-    assert "The answer read slot 0, written at turn 1 from 'my dog is called Biscuit'." in shown
+    assert "The answer read slot 0 of layer 0, written at turn 1 from 'my dog is called Biscuit'." in shown
     assert "100%" in shown
 
 
