@@ -10,7 +10,7 @@ import torch
 
 from models.baselines.checkpoint import load_twin, save_twin
 from models.baselines.engine import History, TwinEngine
-from models.baselines.stateless import TWINS, Layout, Stateless, StatelessConfig, trained_parameters
+from models.baselines.stateless import TWINS, ContentAttention, Layout, Stateless, StatelessConfig, trained_parameters
 from models.errors import CheckpointCorrupt
 from models.rxt.checkpoint import MANIFEST, WEIGHTS, load_checkpoint
 from models.rxt.config import preset
@@ -184,3 +184,23 @@ def test_an_update_learns_from_the_batch() -> None:
         run.step = 0  # the same batch again
         losses.append(run.advance())
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_content_attention_by_hand() -> None:
+    torch.manual_seed(0)
+    attention = ContentAttention(8, 2)
+    with torch.no_grad():
+        attention.null_key.normal_()
+        attention.null_bias.copy_(torch.tensor([0.5, -1.0]))
+        x = torch.randn(1, 3, 8)
+        keys, values = attention.split(attention.key(x)), attention.split(attention.value(x))
+        mask = torch.ones(3, 3, dtype=torch.bool).tril()[None, None]
+        found = attention(x, keys, values, mask)[0, 1]  # the second token sees two
+        mixed = []
+        for head in range(2):
+            query = attention.query(x)[0, 1, 4 * head : 4 * head + 4] / 2
+            scores = [float(query @ keys[0, head, seen]) for seen in range(2)]
+            null = float(query @ attention.null_key[head] + attention.null_bias[head])
+            weights = torch.tensor([*scores, null]).softmax(0)[:2]  # what went to the null key reads nothing
+            mixed.append(weights @ values[0, head, :2])
+        torch.testing.assert_close(found, attention.out(torch.cat(mixed)), atol=1e-6, rtol=0)
