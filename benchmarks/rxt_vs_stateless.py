@@ -56,13 +56,17 @@ def main() -> int:
         "rxt": _measure_rxt(rxt, turns, wanted.at, wanted.repeats, wanted.words),
         "stateless": _measure_twin(twin, turns, wanted.at, wanted.repeats, wanted.words),
     }
-    whole = {name: [found[name][turn]["cpu_ms"]["turn"]["median"] for turn in wanted.at] for name in found}
+
+    def medians(name: str, phase: str) -> list[float]:
+        return [found[name][turn]["cpu_ms"][phase]["median"] for turn in wanted.at]
+
+    whole = medians("rxt", "turn")
     publish(
         {
             "benchmark": "rxt_vs_stateless", "seed": wanted.seed, "machine": before, "words_in_and_out": wanted.words,
             "repeats": wanted.repeats, "parameters": parameters, "at_turn": found,
-            "crosses_at_turn": _crossing(wanted.at, whole["rxt"], whole["stateless"]),
-            "rxt_ratio_to_first": [round(cpu_ms / whole["rxt"][0], 3) for cpu_ms in whole["rxt"]],
+            "crosses_at_turn": {p: _crossing(wanted.at, medians("rxt", p), medians("stateless", p)) for p in PHASES},
+            "rxt_ratio_to_first": [round(cpu_ms / whole[0], 3) for cpu_ms in whole],
         }
     )  # fmt: skip
     return 0
