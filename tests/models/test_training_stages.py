@@ -13,6 +13,7 @@ from models.text.tokenizer import ANSWER, BOS, EOS, PAD, QUERY
 from models.training.batch import draw_batch, loss_of, write_turns
 from models.training.conversations.compile import Language, build_language
 from models.training.conversations.dialogue import Plan
+from models.training.optim import build_optimisers
 from models.training.recipe import RECIPES, Recipe, Stage
 from models.training.stages import STAGES, TrainingStage
 from models.training.stages.interaction import InteractionStage
@@ -44,6 +45,15 @@ def test_a_stage_moves_its_parts_and_gets_better(name):
     moved = {part_of(key) for key, p in run.model.named_parameters() if not torch.equal(p, before[key])}
     assert moved == run.stage.trained(0)
     assert run.evaluate()
+
+
+def test_a_stage_trains_what_the_one_before_it_had_frozen(language):
+    model = made("memory", language).model
+    STAGES["memory"](model, language, RECIPE).freeze(0)
+    assert not model.word_table.requires_grad
+    stage = STAGES["supervised"](model, language, RECIPE)
+    owned = [p for o in build_optimisers(stage.model, 0.1, 0.1) for g in o.param_groups for p in g["params"]]
+    assert len(owned) == len(list(model.parameters()))
 
 
 def test_every_parameter_belongs_to_a_part(language):

@@ -37,7 +37,7 @@ class TrainingStage(ABC):
     name: ClassVar[str]
 
     def __init__(self, model: Rxt, language: Language, recipe: Recipe) -> None:
-        self.model = model
+        self.model = model.requires_grad_(True)  # an earlier stage may have left parts of it frozen
         self.language = language
         self.recipe = recipe
         self.beside = nn.ModuleDict()
