@@ -78,7 +78,7 @@ def _states(engine: RxtEngine, chance: random.Random) -> dict[int, bytes]:
     for number in range(1, max(AT) + 1):
         if number in AT:
             kept[number] = engine.dump_state(state)
-        state = engine.advance(state, _said(chance), REPLY)
+        state = engine.advance(state, _said(chance), REPLY).state
     return kept
 
 
@@ -89,7 +89,7 @@ def _turn(engine: RxtEngine, payload: bytes, text: str, tokens: int) -> tuple[Se
     marks.append(time.thread_time())
     pieces = list(engine.generate(state, text, max_tokens=tokens))
     marks.append(time.thread_time())
-    engine.dump_state(engine.advance(state, text, REPLY))
+    engine.dump_state(engine.advance(state, text, REPLY).state)
     marks.append(time.thread_time())
     steps = [after - before for before, after in pairwise(marks)]
     return (*steps, sum(steps)), len(pieces)

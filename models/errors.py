@@ -5,6 +5,7 @@ ModelError
   StateRejected
     StateMismatch     a sound state of another model; `fields` names what differs
     StateCorrupt      truncated, malformed, of wrong shapes, or not finite
+  DeviceUnavailable   a device was asked for that is not here
   EmbedderUnavailable the sentence encoder's weights are missing or are not the expected ones
 """
 
@@ -49,3 +50,9 @@ class EmbedderUnavailable(ModelError):
     """The sentence encoder cannot be loaded."""
 
     code = "embedder_unavailable"
+
+
+class DeviceUnavailable(ModelError):
+    """The device asked for is not on this machine."""
+
+    code = "device_unavailable"

@@ -3,19 +3,24 @@
 engine = RxtEngine.load()
 state = engine.start_state()
 answer = "".join(engine.generate(state, "My dog is called Biscuit."))
-state = engine.advance(state, "My dog is called Biscuit.", answer)
+state = engine.advance(state, "My dog is called Biscuit.", answer).state
 """
 
-from models.engine.engine import Finish, RxtEngine
-from models.errors import CheckpointCorrupt, StateCorrupt, StateMismatch, StateRejected
+from models.engine.engine import Finish, RxtEngine, Step
+from models.engine.provenance import SlotRead, SlotWrite
+from models.errors import CheckpointCorrupt, DeviceUnavailable, StateCorrupt, StateMismatch, StateRejected
 from models.rxt.state import State
 
 __all__ = [
     "CheckpointCorrupt",
+    "DeviceUnavailable",
     "Finish",
     "RxtEngine",
+    "SlotRead",
+    "SlotWrite",
     "State",
     "StateCorrupt",
     "StateMismatch",
     "StateRejected",
+    "Step",
 ]

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from models.engine.codecs import CODECS
 from models.errors import StateCorrupt, StateMismatch
 from models.rxt.state import State
 from models.text.lexicon import MAX_BYTES, MAX_ENTRIES, Entry, Lexicon
@@ -36,7 +37,7 @@ def fingerprint_of(identity: dict[str, Any]) -> str:
 
 
 def pack(state: State, identity: dict[str, Any]) -> bytes:
-    """The payload of a state made by the model of that identity."""
+    """The payload of a state made by the model of that identity, its memory rounded to the identity's dtype."""
     text = bytearray()
     rows = torch.full((MAX_ENTRIES,), _UNUSED, dtype=torch.int32)
     for index, (key, entry) in enumerate(state.lexicon.entries.items()):
@@ -44,7 +45,7 @@ def pack(state: State, identity: dict[str, Any]) -> bytes:
         rows[index] = entry.row
     text += bytes(_TEXT_BYTES - len(text))
     tensors = {
-        "memory": state.memory.contiguous(),
+        **CODECS[identity["dtype"]].pack(state.memory),
         "lexicon_rows": rows,
         "lexicon_text": torch.frombuffer(text, dtype=torch.uint8),
         "next_row": torch.tensor([state.lexicon.next_row], dtype=torch.int64),
@@ -59,14 +60,15 @@ def unpack(payload: bytes, identity: dict[str, Any]) -> State:
         tensors = load(payload)
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise StateCorrupt(f"the payload is truncated or malformed ({error})") from error
-    shape = identity["state_shape"]
-    memory = _checked(tensors, "memory", torch.float32, (shape["layers"], shape["slots"], shape["width"]))
+    shape, codec = identity["state_shape"], CODECS[identity["dtype"]]
+    expected = codec.shapes((shape["layers"], shape["slots"], shape["width"]))
+    memory = codec.unpack({name: _checked(tensors, name, *what) for name, what in expected.items()})
     if not bool(torch.isfinite(memory).all()):
         raise StateCorrupt("the memory holds numbers that are not finite", ["memory"])
     rows = _checked(tensors, "lexicon_rows", torch.int32, (MAX_ENTRIES,))
     text = _checked(tensors, "lexicon_text", torch.uint8, (_TEXT_BYTES,))
     counter = int(_checked(tensors, "next_row", torch.int64, (1,)))
-    if len(tensors) != 4 or counter < 0:
+    if len(tensors) != len(expected) + 3 or counter < 0:
         raise StateCorrupt("the payload holds unknown tensors or a negative counter")
     return State(memory, Lexicon(_entries(rows.tolist(), bytes(text.numpy()), shape["rows"]), counter))
 

@@ -69,6 +69,24 @@ class DecoderLayer(nn.Module):
         x = x + self.memory(self.norm_query(x), *memory, table)
         return x + self.ffn(self.norm_ffn(x)), (keys, values)
 
+    def reads(self, x: Activations, memory: KeysValues) -> tuple[Activations, Tensor]:
+        """A whole sequence from its start: its output, and what each token read of each slot, [B, H, N, S].
+
+        That is the attention times the length of the value: a slot that is looked at for want of anything better holds
+        next to nothing (Kobayashi et al. 2020, "Attention is not only a weight").
+        """
+        table = rotary_table(x.shape[1], self.attention.head_width, device=x.device)
+        normed = self.norm_attention(x)
+        mask = causal_mask(x.shape[1], x.device)
+        x = x + self.attention(normed, *self.attention.project(normed, table), mask, table)
+        queries = self.norm_query(x)
+        heads = self.memory.weights(queries, memory[0], table)
+        lengths = memory[1].norm(dim=-1)
+        lengths = lengths.repeat_interleave(heads.shape[1] // lengths.shape[1], dim=1)
+        weights: Tensor = heads * lengths[:, :, None]
+        x = x + self.memory(queries, *memory, table)
+        return x + self.ffn(self.norm_ffn(x)), weights
+
 
 class Decoder(nn.Module):
     """Embedded tokens [B, N, D] and a projected memory -> activations [B, N, D] from which the next token is read."""
@@ -106,3 +124,12 @@ class Decoder(nn.Module):
         length = cache.length + embedded.shape[1]
         recent = seen[:, max(0, seen.shape[1] - reach) :]
         return self.norm(x), DecoderCache(length=length, recent=recent, layers=tuple(layers))
+
+    def reads(self, embedded: Activations, memory: tuple[KeysValues, ...]) -> tuple[Tensor, ...]:
+        """Per layer, what each token of a whole sequence read of each slot: [B, H, N, S], a null key last."""
+        x = self.window(embedded)
+        out = []
+        for index, layer in enumerate(self.stack):
+            x, weights = layer.reads(x, memory[index])
+            out.append(weights)
+        return tuple(out)

@@ -2,15 +2,19 @@
 
 Notable choices
 * Frozen, and never written to in place: a state can be kept, forked and used by several threads.
-* Health is measured between two states, so it needs no access to what the model did between them.
+* Health is a few numbers per step: cheap to keep, and they tell when a memory goes wrong.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from models.shapes import Memory
 from models.text.lexicon import Lexicon
+
+COLLAPSED = 0.1  # slot diversity
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,23 +25,26 @@ class State:
     lexicon: Lexicon
 
 
-def health_of(parent: Tensor, memory: Tensor, start: Tensor) -> dict[str, float]:
-    """What a write did, from memories [L, S, D].
+def health_of(parent: Memory, memory: Memory, start: Memory, gates: Sequence[Tensor]) -> dict[str, float]:
+    """What a step did, from memories [L, S, D] and the gates [L, S] of its writes.
 
     slot_diversity     1 - mean cosine of two slots of a layer: 0 when all slots are equal, near 1 when unrelated
-    gate_mean          mean over slots of |new - old| / (|new| + |old|): how far the gates opened, 0 when shut
+    gate_mean          mean of the gates that were applied: 0 when nothing was written
+    gate_max           the most any slot was replaced
     drift              |new - old| / |old|, over the whole memory
     distance_to_start  |new - start| / |start|
+    collapsed          1 when the slots of some layer hold nearly the same (diversity below .1), else 0: an alarm
     """
     unit = torch.nn.functional.normalize(memory, dim=-1)
     slots = memory.shape[1]
     cosines = (unit @ unit.transpose(1, 2)).sum((1, 2)) - slots
-    diversity = 1.0 - (cosines / max(1, slots * (slots - 1))).mean()
-    change = (memory - parent).norm(dim=-1)
-    opened = change / (memory.norm(dim=-1) + parent.norm(dim=-1)).clamp_min(1e-12)
+    diversity = 1.0 - cosines / max(1, slots * (slots - 1))
+    applied = torch.stack(list(gates)) if gates else memory.new_zeros(1)
     return {
-        "slot_diversity": float(diversity),
-        "gate_mean": float(opened.mean()),
+        "slot_diversity": float(diversity.mean()),
+        "gate_mean": float(applied.mean()),
+        "gate_max": float(applied.max()),
         "drift": float((memory - parent).norm() / parent.norm().clamp_min(1e-12)),
         "distance_to_start": float((memory - start).norm() / start.norm().clamp_min(1e-12)),
+        "collapsed": float(bool((diversity < COLLAPSED).any())),
     }

@@ -21,7 +21,7 @@ def answer(engine: RxtEngine, state: State, text: str, **options) -> tuple[str, 
 def say(engine: RxtEngine, state: State, *texts: str) -> State:
     """The state after these turns, answered by the engine itself."""
     for text in texts:
-        state = engine.advance(state, text, answer(engine, state, text)[0])
+        state = engine.advance(state, text, answer(engine, state, text)[0]).state
     return state
 
 

@@ -9,7 +9,7 @@ from models.rxt.attention import MultiHeadAttention
 from models.rxt.config import preset
 from models.rxt.layers import NeighbourWindow
 from models.rxt.model import Rxt
-from models.rxt.sampler import sample, sampler_of
+from models.rxt.sampler import Sampling, sample, sampler_of
 
 
 @pytest.fixture
@@ -95,7 +95,24 @@ def test_memory_is_read(model):
 
 def test_sampling_follows_seed_and_temperature():
     scores = torch.tensor([0.0, 1.0, 1.1, float("-inf")])
-    assert sample(scores, 0.0, sampler_of(1)) == 2
-    draws = [sample(scores, 1.0, sampler_of(seed)) for seed in range(200)]
+    assert sample(scores, Sampling(), sampler_of(1)) == 2
+    draws = [sample(scores, Sampling(1.0), sampler_of(seed)) for seed in range(200)]
     assert set(draws) == {0, 1, 2}
-    assert draws == [sample(scores, 1.0, sampler_of(seed)) for seed in range(200)]
+    assert draws == [sample(scores, Sampling(1.0), sampler_of(seed)) for seed in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("sampling", "possible"),
+    [
+        (Sampling(1.0, top_k=1), {4}),
+        (Sampling(1.0, top_k=3), {2, 3, 4}),
+        (Sampling(1.0, top_k=99), {0, 1, 2, 3, 4}),
+        (Sampling(1.0, top_p=0.01), {4}),
+        (Sampling(1.0, top_p=0.6), {3, 4}),  # .5 and .25: the second begins below .6
+        (Sampling(1.0, top_k=3, top_p=0.99), {2, 3, 4}),
+        (Sampling(1e-9), {4}),
+    ],
+)
+def test_top_k_and_top_p_narrow_the_draw(sampling, possible):
+    scores = torch.tensor([0.03125, 0.09375, 0.125, 0.25, 0.5, 0.0]).log()
+    assert {sample(scores, sampling, sampler_of(seed)) for seed in range(300)} == possible

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from models.engine import RxtEngine, State
 from models.engine.segments import MAX_PIECES, Marks, pieces_of
 from models.rxt.checkpoint import load_checkpoint
+from models.rxt.state import health_of
 from models.text.lexicon import MAX_ENTRIES
 from tests.models.helpers import UNRELATED, answer, say
 
@@ -23,7 +24,7 @@ def test_advance_is_bit_for_bit_reproducible(released):
     through_bytes = released.start_state()
     for text in texts:
         output = answer(released, through_bytes, text)[0]
-        through_bytes = released.load_state(released.dump_state(released.advance(through_bytes, text, output)))
+        through_bytes = released.load_state(released.dump_state(released.advance(through_bytes, text, output).state))
     assert released.dump_state(through_bytes) == released.dump_state(one)
 
 
@@ -43,7 +44,7 @@ def test_threads_do_not_mix_conversations(released):
         state, said = released.start_state(), []
         for text in (f"My name is {name}.", *UNRELATED[:2], f"My cat is called {name[::-1]}x.", "What is my name?"):
             said.append(answer(released, state, text, temperature=0.5, seed=7)[0])
-            state = released.advance(state, text, said[-1])
+            state = released.advance(state, text, said[-1]).state
         return released.dump_state(state), said
 
     expected = {name: conversation(name) for name in names}
@@ -104,7 +105,7 @@ def test_a_seed_fixes_a_sampled_answer(released):
 
 def test_long_input_is_bounded(tiny):
     ids = list(range(100)) * 40
-    marks = Marks(frozenset((3,)), frozenset(), frozenset(), frozenset())
+    marks = Marks(frozenset((3,)), frozenset(), frozenset(), frozenset(), frozenset())
     pieces = pieces_of(ids, marks, 40)
     assert len(pieces) <= MAX_PIECES
     assert max(len(p) for p in pieces) <= 40
@@ -114,7 +115,7 @@ def test_long_input_is_bounded(tiny):
     long = "word " * 10_000 + "my dog is called Biscuit."
     _, finish = answer(tiny, tiny.start_state(), long)
     assert finish.prompt_tokens <= MAX_PIECES * 40 + 3
-    state = tiny.advance(tiny.start_state(), long, long)
+    state = tiny.advance(tiny.start_state(), long, long).state
     assert torch.isfinite(state.memory).all()
 
 
@@ -157,21 +158,31 @@ def test_recalled_texts_are_bounded_and_leave_no_trace(tiny):
 
 def test_health_is_finite_and_tells_rest_from_change(released):
     start = released.start_state()
-    resting = released.health(start, start)
-    assert resting["drift"] == resting["gate_mean"] == resting["distance_to_start"] == 0.0
-    after = say(released, start, "My dog is called Biscuit.", *UNRELATED)
-    health = released.health(start, after)
-    assert set(health) == {"slot_diversity", "gate_mean", "drift", "distance_to_start"}
-    assert health["drift"] > 0.1
-    assert 0.2 < health["slot_diversity"] < 1.2
-    assert 0.0 < health["gate_mean"] <= 1.0
+    step = released.advance(start, "My dog is called Biscuit.", "Got it, your dog is called Biscuit.")
+    assert set(step.health) == {
+        "slot_diversity", "gate_mean", "gate_max", "drift", "distance_to_start", "collapsed",
+    }  # fmt: skip
+    assert step.health["drift"] > 0.1
+    assert step.health["drift"] == pytest.approx(step.health["distance_to_start"])
+    assert 0.2 < step.health["slot_diversity"] < 1.2
+    assert 0.0 < step.health["gate_mean"] < step.health["gate_max"] <= 1.0
+    assert step.health["collapsed"] == 0.0
+
+
+def test_equal_slots_raise_the_alarm(tiny):
+    flat = State(tiny.start_state().memory[:, :1].expand(-1, 4, -1).clone(), tiny.start_state().lexicon)
+    assert tiny.advance(flat, "", "").health["slot_diversity"] < 0.5
+    start = tiny.start_state().memory
+    assert health_of(start, flat.memory, start, [torch.zeros(2, 4)])["collapsed"] == 1.0
+    assert health_of(start, start, start, [torch.zeros(2, 4)])["collapsed"] == 0.0
+    assert health_of(start, start, start, [])["drift"] == 0.0
 
 
 @pytest.mark.parametrize(
     "text", ["", " ", "\0", "\ud800", "\U0001f600" * 99, "?" * 500, "a" * 5000, "I", "[BOS] [A] x"]
 )
 def test_odd_texts(tiny, text):
-    state = tiny.advance(tiny.start_state(), text, text)
+    state = tiny.advance(tiny.start_state(), text, text).state
     answer(tiny, state, text, recalled=[text])
     tiny.load_state(tiny.dump_state(state))
 
@@ -179,7 +190,7 @@ def test_odd_texts(tiny, text):
 @settings(max_examples=25, deadline=None)
 @given(text=st.text(max_size=200), output=st.text(max_size=80))
 def test_no_text_raises(tiny: RxtEngine, text: str, output: str):
-    state = tiny.advance(tiny.start_state(), text, output)
+    state = tiny.advance(tiny.start_state(), text, output).state
     answer(tiny, state, output, recalled=[text], max_tokens=6)
     payload = tiny.dump_state(state)
     assert tiny.dump_state(tiny.load_state(payload)) == payload

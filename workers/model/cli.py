@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from pydantic import ValidationError
@@ -24,6 +24,13 @@ def serve(
         Path | None, typer.Option(help="Written with the port number once requests are taken.")
     ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint folder; unset: the released one.")] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="What computes; auto is CUDA where there is one.")
+    ] = "auto",
+    state_dtype: Annotated[
+        Literal["float32", "float16", "int8"],
+        typer.Option(help="How states are kept; another type is another fingerprint, and conversations are rebuilt."),
+    ] = "float32",
     threads: Annotated[int, typer.Option(min=1, help="Computations at once; each uses one core.")] = 2,
     queue: Annotated[int, typer.Option(min=0, help="Computations that may wait; beyond them callers get 503.")] = 64,
     cache_bytes: Annotated[int, typer.Option(min=0, help="Bound of the cache of decoded states.")] = 256 * 1024 * 1024,
@@ -41,6 +48,8 @@ def serve(
         run(
             Options(
                 engine=engine,
+                device=device,
+                state_dtype=state_dtype,
                 blob_url=blob_url,
                 host=host,
                 port=port,

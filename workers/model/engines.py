@@ -7,8 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from memos.generation.echo import EchoEngine
-from memos.generation.engine import Engine, Finish, SlotRead, StateRejected, Step
-from memos.kit.errors import Invalid, StartupError
+from memos.generation.engine import Engine, Finish, SlotRead, SlotWrite, StateRejected, Step
+from memos.kit.errors import StartupError
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """No checkpoint: the released one. Engines without weights take no notice."""
+
+    checkpoint: Path | None = None
+    device: str = "auto"
+    state_dtype: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +31,19 @@ class Loaded:
 class RxtAdapter:
     """`models.engine.RxtEngine` as an `Engine`."""
 
-    def __init__(self, checkpoint: Path | None) -> None:
+    def __init__(self, options: EngineOptions) -> None:
         from models.engine import RxtEngine
-        from models.errors import CheckpointCorrupt
+        from models.errors import CheckpointCorrupt, DeviceUnavailable
 
         try:
-            self._engine = RxtEngine.load(checkpoint)
+            self._engine = RxtEngine.load(options.checkpoint, state_dtype=options.state_dtype, device=options.device)
         except CheckpointCorrupt as error:
             raise StartupError(
                 f"the model's checkpoint cannot be used: {error}",
                 hint="Restore the released files, or name another folder with --checkpoint.",
             ) from error
+        except DeviceUnavailable as error:
+            raise StartupError(str(error), hint="Use --device auto or --device cpu.") from error
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -70,25 +81,27 @@ class RxtAdapter:
         stop: Sequence[str] = (),
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Generator[str, None, Finish]:
-        if top_k or top_p < 1.0 or stop:
-            raise Invalid("this model draws from all of its words: top_k, top_p and stop are not for it")
         finish = yield from self._engine.generate(
             state,
             text,
             recalled=recalled,
             max_tokens=max_tokens,
             temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
             seed=seed,
+            stop=stop,
             cancelled=cancelled,
         )
         return finish
 
     def advance(self, state: Any, text: str, output: str) -> Step[Any]:
-        after = self._engine.advance(state, text, output)
-        return Step(after, dict(self._engine.health(state, after)))
+        step = self._engine.advance(state, text, output)
+        return Step(step.state, step.health, tuple(SlotWrite(w.layer, w.slot, w.gate, w.words) for w in step.written))
 
     def reads(self, state: Any, text: str, output: str, recalled: Sequence[str] = ()) -> Sequence[SlotRead]:
-        return ()
+        found = self._engine.reads(state, text, output, recalled)
+        return [SlotRead(read.layer, read.slot, read.share) for read in found]
 
 
 def _one_torch_thread() -> None:
@@ -98,18 +111,18 @@ def _one_torch_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _rxt(checkpoint: Path | None) -> Loaded:
-    return Loaded(RxtAdapter(checkpoint), _one_torch_thread)
+def _rxt(options: EngineOptions) -> Loaded:
+    return Loaded(RxtAdapter(options), _one_torch_thread)
 
 
-def _echo(revision: int) -> Callable[[Path | None], Loaded]:
-    return lambda checkpoint: Loaded(EchoEngine(revision), lambda: None)
+def _echo(revision: int) -> Callable[[EngineOptions], Loaded]:
+    return lambda options: Loaded(EchoEngine(revision), lambda: None)
 
 
-ENGINES: Mapping[str, Callable[[Path | None], Loaded]] = {"rxt": _rxt, "echo": _echo(1), "echo-2": _echo(2)}
+ENGINES: Mapping[str, Callable[[EngineOptions], Loaded]] = {"rxt": _rxt, "echo": _echo(1), "echo-2": _echo(2)}
 
 
-def load_engine(name: str, checkpoint: Path | None) -> Loaded:
+def load_engine(name: str, options: EngineOptions) -> Loaded:
     if name not in ENGINES:
         raise StartupError(f"there is no engine named {name!r}", hint=f"Use one of: {', '.join(sorted(ENGINES))}.")
-    return ENGINES[name](checkpoint)
+    return ENGINES[name](options)

@@ -14,7 +14,7 @@ from memos.kit.blobs import Blobs
 from memos.kit.errors import StartupError
 from workers.model.app import build_app
 from workers.model.embedder import LazyEncoder
-from workers.model.engines import load_engine
+from workers.model.engines import EngineOptions, load_engine
 
 LOG = structlog.get_logger(__name__)
 BACKLOG = 1024
@@ -25,6 +25,8 @@ KEEP_ALIVE_S = 75
 @dataclass(frozen=True, slots=True)
 class Options:
     engine: str
+    device: str
+    state_dtype: str
     blob_url: str
     host: str
     port: int
@@ -39,7 +41,7 @@ class Options:
 
 def run(options: Options) -> None:
     """Blocks until SIGTERM or SIGINT, then lets work in flight end within `drain_s` and returns."""
-    loaded = load_engine(options.engine, options.checkpoint)
+    loaded = load_engine(options.engine, EngineOptions(options.checkpoint, options.device, options.state_dtype))
     generator = InProcessGenerator(
         loaded.engine,
         Blobs(options.blob_url),
