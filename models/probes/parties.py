@@ -12,6 +12,7 @@ Notable choices
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from models.baselines.engine import TwinEngine
 from models.engine import RxtEngine, State
@@ -22,10 +23,11 @@ RXT, NO_MEMORY, PREVIOUS_TURN, STATELESS = "rxt", "no_memory", "previous_turn", 
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """The engines of one run, and the words of the checkpoint's vocabulary."""
+    """The engines of one run, the words of the checkpoint's vocabulary, and its folder (None: the released one)."""
 
     engine: RxtEngine
     known_words: frozenset[str]
+    folder: Path | None = None
     twin: TwinEngine | None = None
 
     def talk(self) -> "Talk":
@@ -80,6 +82,4 @@ def reply(engine: RxtEngine, state: State, text: str, recalled: Sequence[str] = 
 
 def advanced(engine: RxtEngine, state: State, text: str, output: str) -> State:
     """The state after the turn."""
-    step = engine.advance(state, text, output)
-    after: State = getattr(step, "state", step)  # an engine may say more of a step than the state it led to
-    return after
+    return engine.advance(state, text, output).state

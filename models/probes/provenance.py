@@ -7,10 +7,6 @@ Notable choices
 * Only facts that are answered before the ablation are asked again; the parties are `named` and `random`.
 """
 
-from collections.abc import Sequence
-from typing import Any, Protocol, cast
-
-from models.engine import State
 from models.probes.judge import gives
 from models.probes.parties import advanced, reply
 from models.probes.registry import Bench, register
@@ -20,18 +16,10 @@ CLEARED = (4, 8, 16)
 NAMED_SLOTS, RANDOM_SLOTS = "named", "random"
 
 
-class Explains(Protocol):
-    """An engine that says what an answer read, and can forget single slots."""
-
-    def reads(self, state: State, text: str, output: str) -> Sequence[Any]: ...
-    def forget_slots(self, state: State, slots: Sequence[tuple[int, int]]) -> State: ...
-
-
 @register("provenance")
 def provenance(bench: Bench) -> None:
     """How often clearing the slots that were read most loses the fact, and how often clearing others does."""
     engine = bench.parties.engine
-    explains = cast("Explains", engine)
     shape = engine.identity["state_shape"]
     slots = [(layer, slot) for layer in range(shape["layers"]) for slot in range(shape["slots"])]
     for index in range(bench.part(0.2)):
@@ -44,13 +32,13 @@ def provenance(bench: Bench) -> None:
             answer = reply(engine, state, question)
             if not gives(answer, value, told.values()):
                 continue
-            read = [(r.layer, r.slot) for r in explains.reads(state, question, answer)]
+            read = [(r.layer, r.slot) for r in engine.reads(state, question, answer)]
             for count in CLEARED:
                 named = read[:count]
                 others = [slot for slot in slots if slot not in named]
                 for cleared, party in [(named, NAMED_SLOTS)] + [
                     (script.rng.sample(others, len(named)), RANDOM_SLOTS) for _ in range(DRAWS)
                 ]:
-                    again = reply(engine, explains.forget_slots(state, cleared), question)
+                    again = reply(engine, engine.forget_slots(state, cleared), question)
                     lost = not gives(again, value, told.values())
                     bench.tally.count(f"{count} slots cleared", "loses the fact", {party: lost})

@@ -11,7 +11,7 @@ import torch
 
 from models.baselines.engine import TwinEngine
 from models.engine import RxtEngine
-from models.probes import formats, recall, recalled, revision
+from models.probes import formats, provenance, recall, recalled, revision
 from models.probes.parties import Parties
 from models.probes.registry import PROBES, Bench
 from models.probes.tally import Tally, rows_of
@@ -19,14 +19,14 @@ from models.rxt.checkpoint import RELEASED, TOKENIZER
 from models.text.tokenizer import Tokenizer
 
 Say = Callable[[str], None]
-MODULES = (recall, revision, recalled, formats)  # importing them fills the registry, in this order
+MODULES = (recall, revision, recalled, formats, provenance)  # importing them fills the registry, in this order
 
 
 def load(checkpoint: Path | None, twin: Path | None) -> Parties:
     """Who is asked. Raises CheckpointCorrupt."""
     engine = RxtEngine.load(checkpoint)
     tokenizer = Tokenizer.load((checkpoint or RELEASED) / TOKENIZER)
-    return Parties(engine, frozenset(tokenizer.words), TwinEngine.load(twin) if twin else None)
+    return Parties(engine, frozenset(tokenizer.words), checkpoint, TwinEngine.load(twin) if twin else None)
 
 
 def run(parties: Parties, names: Sequence[str], seeds: Sequence[int], n: int, say: Say) -> dict[str, Any]:

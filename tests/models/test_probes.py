@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from models.engine import State
+from models.engine import State, Step
 from models.probes import formats, provenance
 from models.probes.judge import abstains, gives, gives_as_written, has, invents, lists
 from models.probes.parties import NO_MEMORY, PREVIOUS_TURN, RXT, Parties
@@ -156,10 +156,10 @@ class Oracle:
     def start_state(self) -> State:
         return State(memory=(), lexicon=Lexicon.empty())  # type: ignore[arg-type]
 
-    def advance(self, state: State, text: str, output: str) -> State:
+    def advance(self, state: State, text: str, output: str) -> Step:
         turns = (*state.memory, text)
         kept = turns if self.remembers is None else turns[len(turns) - self.remembers :]
-        return State(memory=kept, lexicon=state.lexicon)  # type: ignore[arg-type]
+        return Step(State(memory=kept, lexicon=state.lexicon), {}, ())  # type: ignore[arg-type]
 
     def generate(self, state: State, text: str, recalled: Sequence[str] = ()):
         yield self.script.answer(text, [*recalled, *state.memory], self.shuffled)
@@ -244,7 +244,7 @@ def test_the_real_engine_is_asked_beside_its_controls(tiny_folder, monkeypatch: 
     steps = [f"{probe}, seed {seed}" for probe in ("first value", "state format") for seed in (1, 2)]
     assert [line.split(" (")[0] for line in said] == steps
     parted = {row["probe"]: set(row["parties"]) for row in found["rows"]}
-    assert parted == {"first value": {RXT, NO_MEMORY, PREVIOUS_TURN}, "state format": set(formats.FORMATS)}
+    assert parted == {"first value": {RXT, NO_MEMORY, PREVIOUS_TURN}, "state format": {"float32", "float16", "int8"}}
     assert found["identity"]["weights_sha256"] == parties.engine.identity["weights_sha256"]
     again = run(parties, ["first value"], [1, 2], 1, said.append)
     assert again["rows"] == [row for row in found["rows"] if row["probe"] == "first value"], (
@@ -271,11 +271,11 @@ class Slotted:
     def start_state(self) -> State:
         return State(memory={}, lexicon=Lexicon.empty())  # type: ignore[arg-type]
 
-    def advance(self, state: State, text: str, output: str) -> State:
+    def advance(self, state: State, text: str, output: str) -> Step:
         memory: Any = dict(state.memory)
         if text in self.recorder.told:
             memory[len(memory)] = self.recorder.told[text]
-        return State(memory=memory, lexicon=state.lexicon)
+        return Step(State(memory=memory, lexicon=state.lexicon), {}, ())
 
     def _slot(self, state: State, text: str) -> int | None:
         fact = self.recorder.asked.get(text)
