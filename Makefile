@@ -27,12 +27,17 @@ run: $(VENV)/.installed ## install what is missing, then serve; ARGS="--port 800
 .PHONY: test
 test: $(VENV)/.installed-dev lint ## ruff, mypy, import laws, then every test but the long ones
 	@echo "== tests, in random order: repeat with make test SEED=$(SEED)"
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not full" --randomly-seed=$(SEED) $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not full and not gpu" --randomly-seed=$(SEED) $(ARGS)
 
 .PHONY: test-full
 test-full: $(VENV)/.installed-dev lint ## the same and the long tests: fault injection at length, many more examples
 	@echo "== every test, in random order: repeat with make test-full SEED=$(SEED)"
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --hypothesis-profile=full --timeout=1800 --randomly-seed=$(SEED) $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not gpu" --hypothesis-profile=full --timeout=1800 --randomly-seed=$(SEED) $(ARGS)
+
+.PHONY: test-gpu
+test-gpu: $(VENV)/.installed-dev ## the tests that need a CUDA device
+	@$(BIN)/python -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else "torch sees no CUDA device on this machine")'
+	@$(BIN)/python -m pytest -q -m gpu tests/models $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.installed-dev ## the static half of `make test`
