@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
     parser.add_argument("--from", dest="source", type=Path, help="start from the weights of this checkpoint")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--mesa", action="store_true", help="keep activations of linear layers as int8")
+    parser.add_argument("--mesa", action="store_true", help="keep activations as int8")
     parser.add_argument("--json", action="store_true", dest="as_json")
     parser.add_argument("--out", type=Path, required=True)
     return parser

@@ -1,85 +1,66 @@
 """Saved activations in int8 (Mesa: Pan et al., arXiv 2111.11124), for when memory is short.
 
-A linear layer keeps its input for the backward pass; here it keeps int8 with one scale for each row (token), a
-quarter of the bytes. The forward pass is exact; only the gradients of the weights are rounded.
+What a forward pass keeps for the backward pass (inputs of linear layers, norms, attention, gates) is kept as int8 with
+one scale for each row, a quarter of the bytes. The forward pass is exact; only gradients are rounded.
 
 Notable choices
-* Query, key and value projections read one and the same tensor, which plain autograd keeps once. So the last quantised
-  input is shared: layers that read it again keep the same int8 tensor.
-* Only linear layers: norms, attention and gates keep what they keep. How much a whole model saves is measured in
-  `tests/models/test_training_mesa.py`.
+* Autograd's own hooks for saved tensors, not a version of every layer: names, parameters and checkpoints stay as they
+  are, and a new kind of layer is covered too. What several operations keep is quantised for each of them.
+* Parameters and buffers are kept as they are (they live anyway), and so are small tensors and those with an infinity
+  in them (masks), which rows of int8 cannot hold.
+* The price: a quantisation for each saved tensor, and on a GPU a wait to see that it is finite.
 """
 
-import weakref
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+SMALLEST = 2048  # elements
 
 
-def quantise(x: Tensor) -> tuple[Tensor, Tensor]:
-    """int8 values and float32 scales [..., 1] of the rows of `x`."""
-    scale = x.detach().abs().amax(-1, keepdim=True).float().clamp_min(1e-12) / 127.0
-    return torch.round(x.detach() / scale).to(torch.int8), scale
+@dataclass(frozen=True, slots=True)
+class Rounded:
+    """A tensor of `kind` as int8 values and float32 scales [..., 1] of its rows."""
+
+    values: Tensor
+    scale: Tensor
+    kind: torch.dtype
+
+    def restored(self) -> Tensor:
+        """The tensor, within half a step of its row's scale."""
+        return (self.values * self.scale).to(self.kind)
 
 
-class _Linear(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, values: Tensor, scale: Tensor) -> Tensor:
-        ctx.save_for_backward(weight, values, scale)
-        ctx.biased = bias is not None
-        ctx.kind = x.dtype
-        return F.linear(x, weight, bias)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (grad,) = grads
-        weight, values, scale = ctx.saved_tensors
-        rows = grad.flatten(0, -2)
-        x = (values * scale).to(grad.dtype).flatten(0, -2)
-        to_input = (grad @ weight.to(grad.dtype)).to(ctx.kind) if ctx.needs_input_grad[0] else None
-        to_weight = (rows.T @ x).to(weight.dtype) if ctx.needs_input_grad[1] else None
-        to_bias = rows.sum(0).to(weight.dtype) if ctx.biased else None
-        return to_input, to_weight, to_bias, None, None
+Kept: TypeAlias = Tensor | Rounded
 
 
-class Mesa:
-    """Quantises the inputs of the layers that share it, each tensor once."""
-
-    def __init__(self) -> None:
-        self._last: weakref.ref[Tensor] | None = None
-        self._kept: tuple[Tensor, Tensor] | None = None
-
-    def of(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Values and scales of `x`, those made last if they are of this very tensor."""
-        if self._kept is None or self._last is None or self._last() is not x:
-            self._last, self._kept = weakref.ref(x), quantise(x)
-        return self._kept
+def quantise(x: Tensor) -> Rounded:
+    """Rounds the rows of `x`."""
+    x = x.detach()
+    scale = x.abs().amax(-1, keepdim=True).float().clamp_min(1e-12) / 127.0
+    return Rounded(torch.round(x / scale).to(torch.int8), scale, x.dtype)
 
 
-class MesaLinear(nn.Linear):
-    """`nn.Linear` that keeps its input as int8 for the backward pass. Shares the parameters of `linear`."""
+def pack_hooks(model: nn.Module) -> tuple[Callable[[Tensor], Kept], Callable[[Kept], Tensor]]:
+    """What is done to a tensor that the backward pass will need, and how it is undone."""
+    own = {t.untyped_storage().data_ptr() for t in (*model.parameters(), *model.buffers())}
 
-    def __init__(self, linear: nn.Linear, mesa: Mesa) -> None:
-        nn.Module.__init__(self)
-        self.in_features, self.out_features = linear.in_features, linear.out_features
-        self.weight, self.bias = linear.weight, linear.bias
-        self.mesa = mesa
+    def pack(x: Tensor) -> Kept:
+        if x.numel() < SMALLEST or not x.is_floating_point() or x.untyped_storage().data_ptr() in own:
+            return x
+        rounded = quantise(x)
+        return rounded if bool(torch.isfinite(rounded.scale).all()) else x
 
-    def forward(self, x: Tensor) -> Tensor:
-        if not torch.is_grad_enabled():
-            return F.linear(x, self.weight, self.bias)
-        out: Tensor = _Linear.apply(x, self.weight, self.bias, *self.mesa.of(x))  # type: ignore[no-untyped-call]
-        return out
+    def unpack(kept: Kept) -> Tensor:
+        return kept.restored() if isinstance(kept, Rounded) else kept
+
+    return pack, unpack
 
 
-def use_mesa(model: nn.Module) -> int:
-    """Replaces every linear layer of `model`, in place; names and parameters stay. Returns how many there were."""
-    mesa, count = Mesa(), 0
-    for module in list(model.modules()):
-        for name, child in list(module.named_children()):
-            if type(child) is nn.Linear:
-                setattr(module, name, MesaLinear(child, mesa))
-                count += 1
-    return count
+def int8_activations(model: nn.Module) -> AbstractContextManager[Any]:
+    """While open, whatever is computed keeps its activations as int8 for the backward pass."""
+    return torch.autograd.graph.saved_tensors_hooks(*pack_hooks(model))

@@ -13,8 +13,8 @@ Notable choices
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -30,7 +30,7 @@ from models.rxt.feed_forward import router_losses
 from models.rxt.model import Rxt
 from models.training.conversations.compile import Language, build_language
 from models.training.curves import MISSING, can_draw, draw_curves
-from models.training.mesa import use_mesa
+from models.training.mesa import int8_activations
 from models.training.optim import build_optimisers
 from models.training.progress import CURVES, LOG, SAVED, Bar, Log, load_tensors, save_tensors
 from models.training.recipe import RECIPES, Pace, Recipe, recipe_name
@@ -88,7 +88,7 @@ def update(
     rates: Sequence[float],
     step: int,
     rng: random.Random,
-    precision: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    forward: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> float:
     """Every update of the weights that a stage makes in one step; returns the mean of their losses."""
     for optimiser, rate in zip(optimisers, rates, strict=True):
@@ -99,7 +99,7 @@ def update(
     found: list[float] = []
     losses = stage.losses(step, rng)
     while True:
-        with precision(), router_losses(stage.model) as balance:
+        with forward(), router_losses(stage.model) as balance:
             loss = next(losses, None)
         if loss is None:
             return sum(found) / len(found)
@@ -131,8 +131,6 @@ class Run:
         if arguments.source is not None and (arguments.source / BESIDE).exists():
             self._adopt(arguments.source / BESIDE)
         self.trained = nn.ModuleList((self.model, self.stage.beside))
-        if arguments.mesa:
-            use_mesa(self.trained)
         self.optimisers = build_optimisers(self.trained, recipe.high_lr, recipe.adam_lr)
         self.step = 0
         self.cpu_s = 0.0
@@ -144,22 +142,27 @@ class Run:
             if name in own and own[name].shape == tensor.shape:
                 own[name].copy_(tensor)
 
-    def _precision(self) -> AbstractContextManager[Any]:
-        if self.arguments.device == "cuda":
-            return torch.autocast("cuda", dtype=torch.bfloat16)
-        return nullcontext()
+    @contextmanager
+    def _forward(self) -> Iterator[None]:
+        """How losses are computed: in bf16 on a GPU, with int8 activations where asked for."""
+        with ExitStack() as stack:
+            if self.arguments.device == "cuda":
+                stack.enter_context(torch.autocast("cuda", dtype=torch.bfloat16))
+            if self.arguments.mesa:
+                stack.enter_context(int8_activations(self.trained))
+            yield
 
     def advance(self) -> float:
         """One step of the curriculum; returns the mean loss of its updates."""
         rng = random.Random(self.arguments.seed * 1_000_003 + self.step)
-        loss = update(self.stage, self.optimisers, self.recipe.rate(self.step), self.step, rng, self._precision)
+        loss = update(self.stage, self.optimisers, self.recipe.rate(self.step), self.step, rng, self._forward)
         self.step += 1
         return loss
 
     def evaluate(self) -> dict[str, Any]:
         """The stage's figures at this step."""
         self.model.eval()
-        with self._precision():
+        with self._forward():
             out = self.stage.evaluate(self.step)
         self.model.train()
         return out

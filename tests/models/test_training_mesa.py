@@ -1,103 +1,87 @@
 """Mesa: the same answers, nearly the same gradients, far fewer bytes kept for the backward pass."""
 
 import random
+from dataclasses import replace
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
-from models.rxt.config import preset
+from models.rxt.config import RxtConfig
 from models.rxt.model import Rxt
-from models.training.batch import draw_batch, loss_of
-from models.training.conversations.compile import build_language
-from models.training.conversations.dialogue import Plan
-from models.training.mesa import MesaLinear, quantise, use_mesa
+from models.training.ablation import BASE
+from models.training.batch import loss_of
+from models.training.mesa import Rounded, pack_hooks, quantise
+from models.training.recipe import RECIPES
+from models.training.toy import Toy, toy_tokenizer
+from models.training.train import Arguments, Run
 
 
-class Block(nn.Module):
-    """Projections of one input, as attention has them, and two layers after it."""
+def measured(make_loss, model, hooks) -> tuple[int, torch.Tensor, float]:
+    """Bytes that the backward pass needs, each storage once and parameters apart; the gradient; the loss."""
+    own = {t.untyped_storage().data_ptr() for t in (*model.parameters(), *model.buffers())}
+    pack, unpack = hooks
+    kept: dict[int, tuple[int, torch.Tensor]] = {}
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.query, self.key, self.value = (nn.Linear(64, 64) for _ in range(3))
-        self.up, self.down = nn.Linear(64, 128, bias=False), nn.Linear(128, 64, bias=False)
+    def counted(x):
+        out = pack(x)
+        for part in (out.values, out.scale) if isinstance(out, Rounded) else (out,):
+            storage = part.untyped_storage()
+            if storage.data_ptr() not in own:
+                kept[storage.data_ptr()] = (storage.nbytes(), part)  # the part is held, so no address comes twice
+        return out
 
-    def forward(self, x):
-        return self.down(self.up(self.query(x) + self.key(x) + self.value(x)))
-
-
-def kept_bytes(model: nn.Module, make_loss) -> int:
-    """Bytes of the activations that autograd keeps, each storage once; parameters do not count."""
-    owned = {p.untyped_storage().data_ptr() for p in model.parameters()}
-    seen = {}
-
-    def pack(tensor):
-        if tensor.untyped_storage().data_ptr() not in owned:
-            seen[tensor.untyped_storage().data_ptr()] = (tensor.untyped_storage().nbytes(), tensor)
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        make_loss().backward()
-    return sum(size for size, _ in seen.values())
-
-
-def gradient(model: nn.Module, make_loss) -> torch.Tensor:
     model.zero_grad()
-    make_loss().backward()
-    return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+    with torch.autograd.graph.saved_tensors_hooks(counted, unpack):
+        loss = make_loss()
+    loss.backward()
+    gradient = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+    return sum(size for size, _ in kept.values()), gradient, float(loss.detach())
+
+
+AS_THEY_ARE = (lambda x: x, lambda x: x)
 
 
 def test_rows_are_rounded_by_at_most_half_a_step():
     x = torch.randn(3, 5, 16) * torch.tensor([0.01, 1.0, 100.0])[:, None, None]
-    values, scale = quantise(x)
-    assert values.dtype == torch.int8
-    assert ((values * scale - x).abs() <= scale * 0.5001).all()
+    rounded = quantise(x)
+    assert rounded.values.dtype == torch.int8
+    assert ((rounded.restored() - x).abs() <= rounded.scale * 0.5001).all()
 
 
-def test_linear_layers_keep_less_than_half_and_learn_the_same():
+def test_what_int8_cannot_hold_is_kept_as_it_is():
+    pack, unpack = pack_hooks(torch.nn.Linear(2, 2))
+    mask = torch.zeros(64, 64).masked_fill(torch.ones(64, 64, dtype=torch.bool).triu(1), float("-inf"))
+    for tensor in (mask, torch.randn(3, 3), torch.arange(4096)):
+        assert torch.equal(unpack(pack(tensor)), tensor)
+    assert isinstance(pack(torch.randn(64, 64)), Rounded)
+
+
+def test_linear_layers_keep_about_a_quarter():
     torch.manual_seed(0)
-    plain = Block()
-    x = torch.randn(8, 50, 64, requires_grad=True)
-    target = torch.randn(8, 50, 64)
-    base = nn.Linear(64, 64)
-
-    def loss(model):
-        return lambda: (model(base(x).tanh() * 1.0) * target).sum()
-
-    exact, before = gradient(plain, loss(plain)), kept_bytes(plain, loss(plain))
-    value = float(loss(plain)().detach())
-    assert use_mesa(plain) == 5
-    assert isinstance(plain.query, MesaLinear)
-    assert float(loss(plain)().detach()) == value
-    rounded, after = gradient(plain, loss(plain)), kept_bytes(plain, loss(plain))
-    assert F.cosine_similarity(exact, rounded, dim=0) > 0.999
-    outside = kept_bytes(nn.Identity(), lambda: (base(x).tanh() * 1.0 * target).sum())
-    assert (after - outside) < 0.5 * (before - outside), (before, after, outside)
+    layers = torch.nn.Sequential(*(torch.nn.Linear(64, 64) for _ in range(4)))
+    x, target = torch.randn(8, 50, 64), torch.randn(8, 50, 64)
+    before, exact, _ = measured(lambda: (layers(x) * target).sum(), layers, AS_THEY_ARE)
+    after, rounded, _ = measured(lambda: (layers(x) * target).sum(), layers, pack_hooks(layers))
+    assert after < 0.3 * before, (before, after)
+    assert F.cosine_similarity(exact, rounded, dim=0) > 0.99
 
 
-def test_query_key_and_value_share_one_copy():
-    plain = Block()
-    use_mesa(plain)
-    x = torch.randn(4, 10, 64, requires_grad=True)
-    layers = [m for m in plain.modules() if isinstance(m, MesaLinear)]
-    first, second = layers[0].mesa.of(x), layers[1].mesa.of(x)
-    assert first[0] is second[0]
-    assert layers[2].mesa.of(x + 1.0)[0] is not first[0]
-
-
-def test_a_whole_model_trains_alike():
-    language = build_language()
+def test_a_whole_model_keeps_less_than_half_and_learns_the_same():
+    words = toy_tokenizer()
     torch.manual_seed(0)
-    model = Rxt(preset("tiny", len(language.tokenizer)))
-    batch = draw_batch(language, random.Random(0), Plan(3, 2, 2), 4, model.config.rows)
-    names = sorted(model.state_dict())
+    model = Rxt(RxtConfig(words=len(words), **BASE))
+    batch = Toy(turns=4, facts=3).draw(words, random.Random(0), 16, model.config.rows)
+    before, exact, value = measured(lambda: loss_of(model, batch), model, AS_THEY_ARE)
+    after, rounded, same = measured(lambda: loss_of(model, batch), model, pack_hooks(model))
+    assert same == value
+    assert F.cosine_similarity(exact, rounded, dim=0) > 0.99
+    assert not torch.equal(exact, rounded)
+    assert after < 0.5 * before, (before, after)
 
-    def loss():
-        return loss_of(model, batch)
 
-    exact, value, before = gradient(model, loss), float(loss().detach()), kept_bytes(model, loss)
-    use_mesa(model)
-    assert sorted(model.state_dict()) == names
-    assert float(loss().detach()) == value
-    assert F.cosine_similarity(exact, gradient(model, loss), dim=0) > 0.99
-    assert kept_bytes(model, loss) < before
+def test_a_run_with_mesa_has_the_losses_of_one_without_at_first():
+    recipe = replace(RECIPES["tiny"], dialogues=8)
+    runs = [Run(Arguments(preset="tiny", recipe="tiny", mesa=mesa), recipe) for mesa in (False, True)]
+    first, second = ([run.advance() for _ in range(2)] for run in runs)
+    assert first[0] == second[0]
+    assert 0.0 < abs(first[1] - second[1]) < 0.05

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.rxt.state import health_of
 from models.shapes import EncodedLayers, Memory, TokenMask
 from models.text.tokenizer import PAD
 from models.training.batch import Batch, draw_batch
@@ -85,6 +84,7 @@ class MemoryStage(TrainingStage):
             self.device
         )
         cosines, memory = self.cosines(batch, rng)
-        start = self.model.start
-        diverse = sum(health_of(start, one, start)["slot_diversity"] for one in memory) / len(memory)
-        return {"cosine": round(float(cosines.mean()), 3), "slot_diversity": round(diverse, 3)}
+        unit = F.normalize(memory, dim=-1)
+        slots = memory.shape[2]
+        alike = ((unit @ unit.transpose(-1, -2)).sum((-1, -2)) - slots) / max(1, slots * (slots - 1))
+        return {"cosine": round(float(cosines.mean()), 3), "slot_diversity": round(1.0 - float(alike.mean()), 3)}
