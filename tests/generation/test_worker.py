@@ -184,7 +184,8 @@ async def test_refusals_are_problem_documents(worker):
         assert (unreadable.status_code, unreadable.json()["code"]) == (503, "state_unreadable")
         assert unreadable.headers["retry-after"] == "1"
         wrong = [{}, {"state": state, "text": "x", "extra": 1}, {"state": state, "text": "x", "max_tokens": 0}]
-        wrong += [{"state": mine, "text": "x"} | option for option in ({"top_p": 0}, {"top_k": -1}, {"stop": [""]})]
+        options: list[dict[str, object]] = [{"top_p": 0}, {"top_k": -1}, {"stop": [""]}]
+        wrong += [{"state": mine, "text": "x", **option} for option in options]
         for body in [*wrong, {"state": mine | {"blob_key": "../../etc/passwd"}, "text": "x"}]:
             invalid = await http.post("/generate", json=body)
             assert (invalid.status_code, invalid.json()["code"]) == (422, "invalid"), body

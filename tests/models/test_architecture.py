@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from itertools import cycle
+from typing import Any
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ def close(one: torch.Tensor, other: torch.Tensor) -> None:
     torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
 
 
-def small(**changes: object) -> RxtConfig:
+def small(**changes: Any) -> RxtConfig:
     return replace(preset("tiny", 30), heads=4, **changes)
 
 
@@ -60,7 +61,7 @@ def test_the_variants_differ_in_their_heads_and_in_nothing_else():
 @pytest.mark.parametrize("attention", ["mha", "sqa"])
 def test_memory_cross_attention_equals_its_twin(name, attention):
     torch.manual_seed(2)
-    cross = MEMORY_CROSS[name](small(attention=attention, memory_cross=name))
+    cross: Any = MEMORY_CROSS[name](small(attention=attention, memory_cross=name))
     null, heads = None, cross
     if name == "content":
         cross.null_key.normal_()
@@ -79,7 +80,7 @@ def test_memory_cross_attention_equals_its_twin(name, attention):
 
 @torch.no_grad()
 def test_what_goes_to_the_null_key_reads_nothing():
-    cross = MEMORY_CROSS["content"](small())
+    cross: Any = MEMORY_CROSS["content"](small())
     cross.null_bias.fill_(50.0)
     keys, values = cross.project(torch.randn(1, 6, 16))
     assert cross(torch.randn(1, 3, 16), keys, values).abs().max() < 1e-5
@@ -116,9 +117,10 @@ def test_router_losses_are_collected_only_while_asked_for_and_push_towards_balan
     assert len(losses) == model.config.layers  # the encoder is dense
     model.decode(tokens, tokens != 0, table, memory, None)
     assert len(losses) == model.config.layers
-    sum(losses).backward()
-    assert all(float(layer.ffn.router.weight.grad.abs().max()) > 0 for layer in model.decoder.stack)
-    block = model.decoder.stack[0].ffn
+    torch.stack(losses).sum().backward()
+    blocks: list[Any] = [layer.ffn for layer in model.decoder.stack]
+    assert all(float(block.router.weight.grad.abs().max()) > 0 for block in blocks)
+    block = blocks[0]
     with torch.no_grad():
         block.router.weight.zero_()
         block.router.weight[2] = 50.0
@@ -215,12 +217,13 @@ def test_the_start_does_not_depend_on_the_seed_of_training():
 
 
 def test_sizes_that_do_not_fit_are_refused():
-    for wrong, match in (
+    refused: tuple[tuple[dict[str, Any], str], ...] = (
         ({"memory_heads": 3}, "memory_heads"),
         ({"experts": 2, "experts_active": 3}, "active"),
         ({"experts": 2}, "active"),
         ({"groups": 3}, "groups"),
-    ):
+    )
+    for wrong, match in refused:
         with pytest.raises(ValueError, match=match):
             RxtConfig(name="x", words=9, width=16, heads=2, **wrong)
     with pytest.raises(KeyError):

@@ -186,7 +186,7 @@ def test_what_was_never_told_is_not_known(language):
 
 def test_lists_are_repeated_in_order(language):
     comma = language.tokenizer.ids[","]
-    sizes = Counter()
+    sizes: Counter[int] = Counter()
     plan = Plan(
         4, 1, 4, plain=True, lists=1.0, owners=0.0, asked=1.0, noise=0.0, snippets=0.0, corrections=0.0, first=0.0
     )
@@ -202,7 +202,7 @@ def test_lists_are_repeated_in_order(language):
 
 def test_people_have_the_same_things(language):
     ids = language.tokenizer.ids
-    whose = Counter()
+    whose: Counter[str] = Counter()
     for turns, probes in drawn(language, Plan(8, 6, 8, plain=True, owners=1.0, one_family=0.0), 60, 6):
         owners = [p for p in probes if p.kind == "owner"]
         whose["own"] += sum(p.kind == "fact" for p in probes)
@@ -222,7 +222,7 @@ def test_people_have_the_same_things(language):
 
 
 def test_recalled_lines_answer_only_what_the_conversation_does_not(language):
-    kinds = Counter()
+    kinds: Counter[str] = Counter()
     for turns, probes in drawn(language, Plan(8, 4, 8, plain=True, snippets=1.0, noise=0.0), 100, 7):
         newest = {v for t in turns for v in t.values}
         for probe in probes:

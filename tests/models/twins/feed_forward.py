@@ -1,6 +1,7 @@
 """One token, one expert and one hidden unit at a time."""
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ def mixture(block: MixtureOfExperts, token: Tensor) -> Tensor:
     best = sorted(range(len(scores)), key=lambda expert: -scores[expert])[: block.active]
     out = torch.zeros_like(token)
     for expert, share in zip(best, shares([scores[e] for e in best]), strict=True):
-        out += share * swiglu(block.experts[expert], token)
+        out += share * swiglu(cast(SwiGLU, block.experts[expert]), token)
     return out
 
 

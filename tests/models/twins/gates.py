@@ -1,16 +1,17 @@
 """Every residual gate by name, one slot and one channel at a time."""
 
 import math
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def sigmoid(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-x))
 
 
-def levels(name: str, gate: nn.Module, query: Tensor, old: Tensor, new: Tensor) -> list[list[float]]:
+def levels(name: str, gate: Any, query: Tensor, old: Tensor, new: Tensor) -> list[list[float]]:
     """How far the gate opens, [S][D], before the share of a null key."""
     slots, width = old.shape
     kind, _, level = name.partition("_")

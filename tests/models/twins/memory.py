@@ -1,7 +1,9 @@
 """One update of one conversation's memory, by name of the memory attention and of the gate."""
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.rxt.config import RxtConfig
 from models.rxt.memory_writer import MemoryWriter
@@ -9,13 +11,13 @@ from tests.models.twins.attention import attend
 from tests.models.twins.gates import levels, mixed
 
 
-def normed(norm: nn.Module, x: Tensor) -> Tensor:
+def normed(norm: Any, x: Tensor) -> Tensor:
     """Every row divided by its root mean square."""
     rows = [row / (sum(float(v) ** 2 for v in row) / len(row) + 1e-6) ** 0.5 * norm.gain for row in x]
     return torch.stack(rows)
 
 
-def selective(config: RxtConfig, layer: nn.Module, own: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def selective(config: RxtConfig, layer: Any, own: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The shipped one: only the share of the change that did not go to the null key is made."""
     query = normed(layer.norm_memory, own) + layer.slot
     tokens = normed(layer.norm_encoded, encoded)
@@ -44,11 +46,11 @@ def beside(config: RxtConfig, memory: Tensor, index: int) -> Tensor:
     if config.memory_attention == "grouped":
         size = len(memory) // config.groups
         layers = [other for other in layers if other // size == index // size]
-    return sum(memory[other] for other in layers) / len(layers)
+    return sum((memory[other] for other in layers), torch.zeros_like(memory[index])) / len(layers)
 
 
 def published(
-    config: RxtConfig, layer: nn.Module, memory: Tensor, index: int, encoded: Tensor
+    config: RxtConfig, layer: Any, memory: Tensor, index: int, encoded: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The paper's: maybe A and M~ first, then U and M'."""
     own, query = memory[index], normed(layer.norm_memory, memory[index])
