@@ -1,9 +1,12 @@
 """Laws of the memory: chaining, start state, silence, batching."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
 from models.rxt.config import RxtConfig, preset
+from models.rxt.memory_writer import Written
 from models.rxt.model import Rxt
 from models.rxt.state import health_of
 
@@ -18,11 +21,18 @@ def interactions(count: int, length: int = 9) -> torch.Tensor:
     return torch.randint(1, 90, (count, length), generator=torch.Generator().manual_seed(5))
 
 
-def write_all(model: Rxt, memory: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+def write_each(model: Rxt, memory: torch.Tensor, tokens: torch.Tensor) -> Iterator[Written]:
     table = model.table()
     for row in tokens:
         mask = torch.ones(1, len(row), dtype=torch.bool)
-        memory = model.write(memory, model.encode(row[None], mask, table), mask).memory
+        written = model.write(memory, model.encode(row[None], mask, table), mask)
+        memory = written.memory
+        yield written
+
+
+def write_all(model: Rxt, memory: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    for written in write_each(model, memory, tokens):
+        memory = written.memory
     return memory
 
 
@@ -72,11 +82,32 @@ def test_start_slots_are_distinct_and_stay_distinct(model):
     for layer in start:
         distances = torch.cdist(layer, layer) + torch.eye(len(layer)) * 9
         assert distances.min() > 0.1
-    assert health_of(start, start, start)["slot_diversity"] > 0.5
-    equal = torch.ones_like(start)
-    assert health_of(start, equal, start)["slot_diversity"] < 1e-5
+    assert health_of(start, start, start, [])["slot_diversity"] > 0.5
+    equal = health_of(start, torch.ones_like(start), start, [])
+    assert equal["slot_diversity"] < 1e-5
+    assert equal["collapsed"] == 1
     after = write_all(model, model.start_memory(1), interactions(12))
-    assert health_of(start, after[0], start)["slot_diversity"] > 0.01
+    assert health_of(start, after[0], start, [])["slot_diversity"] > 0.01
+
+
+@torch.no_grad()
+def test_health_says_how_far_the_gates_opened_and_how_far_the_memory_moved(model):
+    start = model.start
+    still = health_of(start, start, start, [])
+    assert {still[name] for name in ("gate_mean", "gate_max", "drift", "distance_to_start", "collapsed")} == {0}
+    writes = list(write_each(model, model.start_memory(1), interactions(3)))
+    parent, last = writes[-2].memory[0], writes[-1].memory[0]
+    gates = [written.gate[0] for written in writes]
+    health = health_of(parent, last, start, gates)
+    every = [float(gate) for written in gates for gate in written.flatten()]
+    assert health["gate_mean"] == pytest.approx(sum(every) / len(every), abs=1e-6)
+    assert health["gate_max"] == max(every)
+    assert health["drift"] == pytest.approx(float((last - parent).norm() / parent.norm()), abs=1e-6)
+    assert health["distance_to_start"] == pytest.approx(float((last - start).norm() / start.norm()), abs=1e-6)
+    assert health["drift"] != health["distance_to_start"]
+    one_layer = start.clone()
+    one_layer[1] = 1.0
+    assert health_of(start, one_layer, start, gates)["collapsed"] == 1
 
 
 def test_sizes_that_do_not_fit_are_refused():
