@@ -11,7 +11,7 @@ Notable choices
   active rows are gathered instead.
 * Key-value heads shared by several queries are not repeated: the queries of a group take the place of query positions.
 * Positions are known on the host, so nothing waits for the device here. Who reads the tokens, waits once per step.
-* One token: the plain matrix; several: one reordered for oneDNN, twice as fast on a CPU, for twice the memory.
+* On a CPU matrices are reordered for oneDNN; 1.4 to 2 times as fast as plain ones, for one token and for sixteen.
 * On tokens that are padding the twin has zeros for input; here a token is a token. Prompts have no padding.
 """
 
@@ -37,16 +37,15 @@ class Matrix:
     """A weight [O, I], applied to inputs [n, I]."""
 
     def __init__(self, weight: Tensor) -> None:
-        self.plain = weight.detach().contiguous()
-        self.packed: Tensor | None = None
         present: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        if present and weight.device.type == "cpu" and weight.dtype == torch.float32:
-            self.packed = torch.ops.mkldnn._reorder_linear_weight(self.plain, 16)
+        self._packed = present and weight.device.type == "cpu" and weight.dtype == torch.float32
+        weight = weight.detach().contiguous()
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight, 16) if self._packed else weight
 
     def __call__(self, x: Tensor) -> Tensor:
-        if self.packed is None or len(x) == 1:
-            return F.linear(x, self.plain)
-        out: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.packed, None, "none", [], "")
+        if not self._packed:
+            return F.linear(x, self._weight)
+        out: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, None, "none", [], "")
         return out
 
 

@@ -8,6 +8,7 @@ import torch
 from models.errors import DeviceUnavailable
 
 DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def device_of(name: str) -> torch.device:

@@ -13,15 +13,19 @@ Notable choices
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from models.engine.batching import THREADS, Batcher, Reason, one_thread
 from models.engine.codecs import CODECS, rounded
-from models.engine.device import device_of
+from models.engine.decoding import FastDecoder
+from models.engine.device import PRECISIONS, device_of
 from models.engine.payload import fingerprint_of, pack, unpack
 from models.engine.provenance import PieceWritten, SlotRead, SlotWrite, slots_read, slots_written
 from models.engine.segments import READING, Marks, pieces_of
@@ -36,9 +40,7 @@ from models.text.spelling import Spelling
 from models.text.tokenizer import EOS, PAD
 
 MAX_RECALLED = 16
-THREADS = 1
-
-Reason = Literal["stop", "length", "cancelled"]
+ROWS = 16  # answers decoded at once; more wait for a place
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +71,27 @@ class _Prompt:
     read: int  # tokens read in all: recalled texts, earlier pieces, prompt
 
 
-def _one_thread() -> None:
-    """The setting is per thread of the caller, and a call, even one token of an answer, may come from a new thread."""
-    if torch.get_num_threads() != THREADS:
-        torch.set_num_threads(THREADS)
-
-
 class RxtEngine:
     """A Reactive Transformer at text level."""
 
-    def __init__(self, checkpoint: Checkpoint, *, state_dtype: str = "float32", device: str = "cpu") -> None:
-        """`state_dtype` is a name in `CODECS`; `device` is auto, cpu or cuda. Raises KeyError, DeviceUnavailable."""
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        state_dtype: str = "float32",
+        device: str = "cpu",
+        precision: str = "float32",
+    ) -> None:
+        """`state_dtype` is a name in `CODECS`; `device` is auto, cpu or cuda; `precision` is that of decoding, a name
+        in `PRECISIONS`: memory is always written in float32. Raises KeyError, DeviceUnavailable."""
         self._codec = CODECS[state_dtype]
         self._device = device_of(device)
         self._model = checkpoint.model.to(self._device)
         self._tokenizer = checkpoint.tokenizer
         self._config = checkpoint.model.config
         self._table = self._model.table().detach()
+        decoded = self._model if precision == "float32" else deepcopy(self._model).to(PRECISIONS[precision])
+        self._batcher = Batcher(FastDecoder(decoded, decoded.table(), ROWS), ROWS)
         self._marks = Marks.of(self._tokenizer.ids)
         config = self._config
         self.identity: dict[str, Any] = {
@@ -113,13 +119,20 @@ class RxtEngine:
         self._start = rounded(self._model.start.cpu(), self._codec)
 
     @classmethod
-    def load(cls, path: Path | None = None, *, state_dtype: str = "float32", device: str = "cpu") -> "RxtEngine":
+    def load(
+        cls,
+        path: Path | None = None,
+        *,
+        state_dtype: str = "float32",
+        device: str = "cpu",
+        precision: str = "float32",
+    ) -> "RxtEngine":
         """The checkpoint in folder `path`, or the released one. Raises CheckpointCorrupt, DeviceUnavailable.
 
         Sets torch to one thread for the whole process: sums in another order would change a state's bits.
         """
         torch.set_num_threads(THREADS)
-        return cls(load_checkpoint(path), state_dtype=state_dtype, device=device)
+        return cls(load_checkpoint(path), state_dtype=state_dtype, device=device, precision=precision)
 
     def start_state(self) -> State:
         """The state of a conversation nobody has said anything in; always the same."""
@@ -183,22 +196,10 @@ class RxtEngine:
     def _tokens(
         self, prompt: _Prompt, sampling: Sampling, limit: int, cancelled: Callable[[], bool]
     ) -> Generator[int, None, Reason]:
-        allowed, generator = self._allowed(prompt.lexicon), sampler_of(sampling.seed)
-        cache, tokens = None, prompt.tokens
-        for _ in range(limit):
-            if cancelled():
-                return "cancelled"
-            _one_thread()
-            with torch.inference_mode():
-                ids = torch.tensor([tokens], device=self._device)
-                activations, cache = self._model.decode(ids, ids != PAD, self._table, prompt.memory, cache)
-                scores = self._model.logits(activations[0, -1], self._table) + allowed
-                token = sample(scores, sampling, generator)
-            if token == EOS:
-                return "stop"
-            yield token
-            tokens = [token]
-        return "length"
+        generator = None if sampling.greedy else sampler_of(sampling.seed)
+        draw = None if generator is None else partial(sample, sampling=sampling, generator=generator)
+        allowed = self._allowed(prompt.lexicon)
+        return self._batcher.stream(prompt.tokens, prompt.memory, allowed, draw, limit, EOS, cancelled)
 
     def advance(self, state: State, text: str, output: str) -> Step:
         """The step from `state` by the turn (`text`, `output`); `state` is not changed. Bit for bit reproducible.
@@ -224,7 +225,7 @@ class RxtEngine:
         prompt = self._prepare(state, text, recalled)
         _, answer = self._read(prompt.lexicon, output)
         answer = answer[: self._config.max_answer]
-        _one_thread()
+        one_thread()
         with torch.inference_mode():
             ids = torch.tensor([[*prompt.tokens, *answer]], device=self._device)
             weights = self._model.decoder.reads(self._model.embed(ids, ids != PAD, self._table), prompt.memory)
@@ -245,7 +246,7 @@ class RxtEngine:
         self, memory: Tensor, said: list[int], answer: list[int], lexicon: Lexicon
     ) -> tuple[Tensor, PieceWritten]:
         """One interaction into one memory [L, S, D]."""
-        _one_thread()
+        one_thread()
         tokens = [*prompt_of(said), *answer, EOS]
         with torch.inference_mode():
             ids = torch.tensor([tokens], device=self._device)
@@ -274,7 +275,7 @@ class RxtEngine:
         memory = state.memory
         for piece in pieces[:-1]:
             memory, _ = self._write(memory, piece, [], lexicon)
-        _one_thread()
+        one_thread()
         with torch.inference_mode():
             batch = memory[None].to(self._device)
             projected = self._model.project_memory(batch, None if beside is None else beside[None].to(self._device))

@@ -40,6 +40,7 @@ def sample(scores: Tensor, sampling: Sampling, generator: torch.Generator) -> in
     """One token id from float scores [C]; -inf excludes a candidate."""
     if sampling.greedy:
         return int(scores.argmax())
+    scores = scores.float().cpu()  # where the generator is
     # Softmax of small temperatures would overflow without this shift.
     scaled = (scores - scores.max()) / max(sampling.temperature, 1e-6)
     if 0 < sampling.top_k < int(torch.isfinite(scaled).sum()):

@@ -1,6 +1,5 @@
 """The engine's contract: reproducible, bounded, safe under threads, never raising on text."""
 
-import itertools
 import threading
 
 import pytest
@@ -88,10 +87,13 @@ def test_finish_tells_stop_length_and_cancelled(released):
     assert text.startswith(short)
     nothing, finish = answer(released, state, "Hello there.", max_tokens=0)
     assert (nothing, finish.reason, finish.completion_tokens) == ("", "length", 0)
-    asked = itertools.count()
-    cut, finish = answer(released, state, "Hello there.", cancelled=lambda: next(asked) == 3)
-    assert (finish.reason, finish.completion_tokens) == ("cancelled", 3)
-    assert text.startswith(cut)
+    read: list[str] = []
+    stream = released.generate(state, "Hello there.", cancelled=lambda: len(read) == 3)
+    read += itertools.islice(stream, 3)
+    with pytest.raises(StopIteration) as ended:
+        next(stream)
+    assert (ended.value.value.reason, len(read)) == ("cancelled", 3)
+    assert text.startswith("".join(read))
     assert answer(released, state, "Hello there.", cancelled=lambda: True)[1].reason == "cancelled"
 
 

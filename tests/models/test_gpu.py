@@ -1,5 +1,7 @@
 """CUDA against the CPU: `make test-gpu` on a machine that has one."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -39,3 +41,22 @@ def test_advance_repeats_its_bits_on_cuda():
     engine = RxtEngine.load(device="cuda")
     one, other = (say(engine, engine.start_state(), *TOLD) for _ in range(2))
     assert engine.dump_state(one) == engine.dump_state(other)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_decoding_in_bfloat16_gives_the_same_short_answers(device):
+    exact, short = RxtEngine.load(device=device), RxtEngine.load(device=device, precision="bfloat16")
+    assert exact.fingerprint == short.fingerprint  # states are written in float32 either way
+    state = say(exact, exact.start_state(), *TOLD)
+    for question in ("What is my dog called?", "What is my favourite colour?"):
+        assert answer(short, state, question) == answer(exact, state, question)
+
+
+@pytest.mark.gpu
+def test_threads_are_decoded_together_on_cuda():
+    engine = RxtEngine.load(device="cuda")
+    state = say(engine, engine.start_state(), *TOLD)
+    questions = ["What is my dog called?", "What is my favourite colour?", "Hello."] * 8
+    alone = [answer(engine, state, question) for question in questions]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda question: answer(engine, state, question), questions)) == alone

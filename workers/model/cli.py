@@ -31,7 +31,12 @@ def serve(
         Literal["float32", "float16", "int8"],
         typer.Option(help="How states are kept; another type is another fingerprint, and conversations are rebuilt."),
     ] = "float32",
-    threads: Annotated[int, typer.Option(min=1, help="Computations at once; each uses one core.")] = 2,
+    precision: Annotated[
+        Literal["float32", "bfloat16"], typer.Option(help="Of decoding; bfloat16 is for CUDA.")
+    ] = "float32",
+    threads: Annotated[
+        int, typer.Option(min=1, help="Computations at once; answers among them are decoded together on one core.")
+    ] = 8,
     queue: Annotated[int, typer.Option(min=0, help="Computations that may wait; beyond them callers get 503.")] = 64,
     cache_bytes: Annotated[int, typer.Option(min=0, help="Bound of the cache of decoded states.")] = 256 * 1024 * 1024,
     cache_age_s: Annotated[float, typer.Option(min=1.0, help="Longest time a state stays in the cache.")] = 600.0,
@@ -50,6 +55,7 @@ def serve(
                 engine=engine,
                 device=device,
                 state_dtype=state_dtype,
+                precision=precision,
                 blob_url=blob_url,
                 host=host,
                 port=port,

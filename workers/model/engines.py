@@ -18,6 +18,7 @@ class EngineOptions:
     checkpoint: Path | None = None
     device: str = "auto"
     state_dtype: str = "float32"
+    precision: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,9 @@ class RxtAdapter:
         from models.errors import CheckpointCorrupt, DeviceUnavailable
 
         try:
-            self._engine = RxtEngine.load(options.checkpoint, state_dtype=options.state_dtype, device=options.device)
+            self._engine = RxtEngine.load(
+                options.checkpoint, state_dtype=options.state_dtype, device=options.device, precision=options.precision
+            )
         except CheckpointCorrupt as error:
             raise StartupError(
                 f"the model's checkpoint cannot be used: {error}",

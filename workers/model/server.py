@@ -27,6 +27,7 @@ class Options:
     engine: str
     device: str
     state_dtype: str
+    precision: str
     blob_url: str
     host: str
     port: int
@@ -41,7 +42,9 @@ class Options:
 
 def run(options: Options) -> None:
     """Blocks until SIGTERM or SIGINT, then lets work in flight end within `drain_s` and returns."""
-    loaded = load_engine(options.engine, EngineOptions(options.checkpoint, options.device, options.state_dtype))
+    loaded = load_engine(
+        options.engine, EngineOptions(options.checkpoint, options.device, options.state_dtype, options.precision)
+    )
     generator = InProcessGenerator(
         loaded.engine,
         Blobs(options.blob_url),
