@@ -1,5 +1,6 @@
 """The engine's contract: reproducible, bounded, safe under threads, never raising on text."""
 
+import itertools
 import threading
 
 import pytest
