@@ -38,6 +38,7 @@ class Stage:
     snippets: float = 0.1
     noise: float = 0.06
     framed: float = 0.4
+    long_value: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,41 @@ RECIPES: dict[str, Recipe] = {
         stages=(Stage(0, 4, 4), Stage(50, 8, 6), Stage(100, 12, 8), Stage(150, 16, 10)),
     ),
 }
+# What the released model went through after "shipped", each from the checkpoint of the one before (`--from`): longer
+# dialogues, then the broad language. The first two ran with the narrow language of their time (see the card).
+_LATER = Stage(
+    0, 9, 9, asked=0.55, one_family=0.5, untold=0.5, flatten=0.7, corrections=0.35, questions=0.2, joined=0.05,
+    first_weight=4.0, blank=0.05,
+)  # fmt: skip
+_BROAD = replace(_LATER, asked=0.6, one_family=0.45)
+_LAST = replace(_BROAD, turns=12, facts=12, snippets=0.0)
+RECIPES["continued"] = Recipe(
+    steps=2800,
+    probes=12,
+    high_steps=0,
+    low_lr=0.0012,
+    adam_lr=0.0006,
+    stages=(
+        _LATER,
+        replace(_LATER, first_step=150, turns=12, facts=12),
+        replace(_LATER, first_step=500, turns=16, facts=16),
+    ),
+)
+RECIPES["broadened"] = Recipe(
+    steps=4650,
+    probes=12,
+    high_steps=0,
+    low_lr=0.0015,
+    adam_lr=0.001,
+    decays=(Decay(1800, 1800, 4800), Decay(2400, -1149, 4650)),  # the second: the first was too high, see the log
+    stages=(
+        _BROAD,
+        replace(_BROAD, first_step=600, turns=12, facts=12),
+        replace(_BROAD, first_step=1800, turns=14, facts=14),
+        replace(_LAST, first_step=2400),
+        replace(_LAST, first_step=3000, long_value=0.35, lists=0.18),
+    ),
+)
 # Variants, each a change of one value, to measure what that value does.
 RECIPES["one_update"] = replace(RECIPES["shipped"], gradients="one_update")
 RECIPES["unfreezing"] = replace(
@@ -213,4 +249,5 @@ def plan_of(recipe: Recipe, step: int, rng: random.Random) -> Plan:
         snippets=stage.snippets,
         noise=stage.noise,
         framed=stage.framed,
+        long_value=stage.long_value,
     )
