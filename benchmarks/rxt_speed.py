@@ -116,11 +116,11 @@ class Bench:
 
 def bytes_read(bench: Bench) -> tuple[int, int]:
     """By one token: weights of the decoder and the table; keys and values of the memory."""
-    layers = [layer for block in bench.model.decoder.stack for layer in (block.attention, block.memory, block.ffn)]
-    weights = [p for layer in layers for name, p in layer.named_parameters() if "null" not in name]
-    # Keys and values of memory are projected once per turn, not once per token.
-    once = [p for block in bench.model.decoder.stack for p in (block.memory.key.weight, block.memory.value.weight)]
-    count = sum(p.numel() for p in weights) - sum(p.numel() for p in once) + bench.table.numel()
+    count = bench.table.numel()
+    for name, weight in bench.model.decoder.named_parameters():
+        # Keys and values of memory are projected once per turn, not once per token; vectors are left out.
+        if weight.dim() == 2 and not name.endswith(("memory.key.weight", "memory.value.weight", "null_key")):
+            count += weight.numel()
     return 4 * count, 4 * sum(part.numel() for pair in bench.projected for part in pair)
 
 
