@@ -10,6 +10,7 @@ Notable choices
   between that are not active write beyond their end, where their next token will go. Where the span is mostly idle, the
   active rows are gathered instead.
 * Key-value heads shared by several queries are not repeated: the queries of a group take the place of query positions.
+* Keys of memory lie turned, [K, S]: read from main memory, products with one query are half as fast the other way.
 * Positions are known on the host, so nothing waits for the device here. Who reads the tokens, waits once per step.
 * On a CPU each matrix is kept twice: turned, which is fastest for one token, and reordered by oneDNN, which is twice as
   fast for sixteen.
@@ -94,24 +95,24 @@ def turn(x: Tensor, plan: Plan) -> Tensor:
     return torch.addcmul(halves * plan.cosine, halves.flip(-2), plan.sine).flatten(2).to(x.dtype)
 
 
-def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, length: int) -> Tensor:
-    """Scaled queries [b * N, H, K] over keys and values [b, G, M, K]: [b * N, H * K].
-
-    `mask` [b or 1, G or 1, 1 or N, M] is added to scores.
-    """
-    batch, groups, _, width = keys.shape
+def grouped(queries: Tensor, batch: int, groups: int) -> Tensor:
+    """Heads [b * N, H, K] -> [b, G, H / G * N, K]: the queries that share keys are as positions of one head."""
+    width = queries.shape[-1]
+    length = len(queries) // batch
     shared = queries.shape[1] // groups
     if length == 1:
-        grouped = queries.view(batch, groups, shared, width)
-        mixed = F.scaled_dot_product_attention(grouped, keys, values, mask, scale=1.0)
+        return queries.view(batch, groups, shared, width)
+    apart = queries.view(batch, length, groups, shared, width).permute(0, 2, 3, 1, 4)
+    return apart.reshape(batch, groups, shared * length, width)
+
+
+def joined(mixed: Tensor, length: int) -> Tensor:
+    """The way back: [b, G, H / G * N, K] -> [b * N, H * K]."""
+    batch, groups, _, width = mixed.shape
+    if length == 1:
         return mixed.reshape(batch, -1)
-    grouped = queries.view(batch, length, groups, shared, width).permute(0, 2, 3, 1, 4)
-    if mask is not None and mask.shape[2] > 1:
-        mask = mask.repeat(1, 1, shared, 1)
-    flat = grouped.reshape(batch, groups, shared * length, width)
-    mixed = F.scaled_dot_product_attention(flat, keys, values, mask, scale=1.0)
-    ordered = mixed.view(batch, groups, shared, length, width).permute(0, 3, 1, 2, 4)
-    return ordered.reshape(batch * length, groups * shared * width)
+    apart = mixed.view(batch, groups, -1, length, width).permute(0, 3, 1, 2, 4)
+    return apart.reshape(batch * length, -1)
 
 
 class SelfAttention:
@@ -133,7 +134,14 @@ class SelfAttention:
         self._values.view(-1, self._groups, self._width).index_copy_(0, plan.places, heads[:, turning:])
         keys = self._keys[plan.rows, : plan.reach].transpose(1, 2)
         values = self._values[plan.rows, : plan.reach].transpose(1, 2)
-        return self._out.add(x, attend(turned[:, : self._heads], keys, values, plan.mask, plan.length))
+        queries = grouped(turned[:, : self._heads], len(keys), self._groups)
+        mixed = F.scaled_dot_product_attention(queries, keys, values, self._mask(plan), scale=1.0)
+        return self._out.add(x, joined(mixed, plan.length))
+
+    def _mask(self, plan: Plan) -> Tensor | None:
+        if plan.mask is None or plan.length == 1:
+            return plan.mask
+        return plan.mask.repeat(1, 1, self._heads // self._groups, 1)
 
 
 class MemoryCross:
@@ -149,15 +157,15 @@ class MemoryCross:
         self._query = Matrix(weight * gain_of(norm) * heads.head_width**-0.5)
         self._out = Matrix(heads.out.weight)
         # Zeros, as what is hidden is still multiplied, by zero; memory that is never written costs no memory.
-        self._keys = weight.new_zeros(rows, heads.kv_heads, slots, self._width)
-        self._values = torch.zeros_like(self._keys)
+        self._keys = weight.new_zeros(rows, heads.kv_heads, self._width, slots)
+        self._values = weight.new_zeros(rows, heads.kv_heads, slots, self._width)
         self._bias = weight.new_zeros(rows, heads.kv_heads, 1, slots)
 
     def load(self, row: int, memory: KeysValues) -> int:
         """Keeps the projected memory of a conversation; returns its number of keys."""
         keys, values = memory
         count = keys.shape[2]
-        self._keys[row, :, :count] = keys[0]
+        self._keys[row, ..., :count] = keys[0].transpose(1, 2)
         self._values[row, :, :count] = values[0]
         self._bias[row, ..., :count] = 0.0
         self._bias[row, ..., count:] = NEVER
@@ -169,9 +177,12 @@ class MemoryCross:
         queries = self._query(normed).view(len(normed), -1, self._width)
         if self._turns:
             queries = turn(queries, plan)
-        keys, values = self._keys[plan.rows, :, : plan.slots], self._values[plan.rows, :, : plan.slots]
         bias = self._bias[plan.rows, ..., : plan.slots]
-        return self._out.add(x, attend(queries, keys, values, bias, plan.length))
+        keys, values = self._keys[plan.rows, ..., : plan.slots], self._values[plan.rows, :, : plan.slots]
+        batch, groups = keys.shape[:2]
+        scores = torch.baddbmm(bias.flatten(0, 1), grouped(queries, batch, groups).flatten(0, 1), keys.flatten(0, 1))
+        mixed = torch.bmm(torch.softmax(scores, dim=-1), values.flatten(0, 1))
+        return self._out.add(x, joined(mixed.view(batch, groups, -1, self._width), plan.length))
 
 
 class FeedForward(Protocol):
