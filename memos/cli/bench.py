@@ -124,5 +124,11 @@ def _by_parties(rows: Sequence[dict[str, Any]]) -> list[tuple[list[str], list[di
 
 def _cells(row: dict[str, Any], names: Sequence[str]) -> list[str]:
     figures = [row["parties"][name] for name in names]
-    rates = [f"{f['mean']:.3f} ({f['min']:.2f}-{f['max']:.2f})" for f in figures]
+    rates = [_rate(figure) for figure in figures]
     return [row["probe"], row["case"], row["measure"], *rates, str(max(f["questions"] for f in figures))]
+
+
+def _rate(figure: dict[str, Any]) -> str:
+    """The mean, and how far the seeds are apart where they are."""
+    apart = figure["max"] - figure["min"] >= 0.005
+    return f"{figure['mean']:.3f}" + (f" ({figure['min']:.2f}-{figure['max']:.2f})" if apart else "")
