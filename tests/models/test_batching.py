@@ -175,22 +175,43 @@ def test_an_error_met_by_another_threads_step_comes_to_its_caller(model, batcher
 
 
 def test_a_failing_step_ends_its_sequences_and_nothing_else(model, batcher, monkeypatch):
-    streams = [start(batcher, model, seed, end=-1) for seed in range(2)]
-    for stream in streams:
-        next(stream)
-    while len(streams) > 1 and batcher._active[0].unread:
-        next(streams[0])
+    one, other = (start(batcher, model, seed, end=-1) for seed in (1, 11))
+    said = [next(one), next(other)]
 
     def fail(rows, tokens):
         raise MemoryError("no room")
 
     with monkeypatch.context() as patch:
         patch.setattr(batcher._fast, "step", fail)
-        for stream in streams:
-            with pytest.raises(MemoryError):
-                finish(stream)
+        with pytest.raises(MemoryError):
+            finish(one)
+    assert len(said) == 2
+    with pytest.raises(MemoryError):  # how far the decoder got with it is not known
+        finish(other)
     assert batcher.free == 4
     assert finish(start(batcher, model, 1)) == one_by_one(model, 1)
+
+
+def test_a_row_in_the_middle_of_a_step_is_freed_after_it(model, batcher, monkeypatch):
+    one, other = (start(batcher, model, seed, end=-1) for seed in (1, 11))
+    next(one)
+    next(other)
+    begun, go, step = threading.Event(), threading.Event(), batcher._fast.step
+
+    def slowly(rows, tokens):
+        begun.set()
+        assert go.wait(30)
+        return step(rows, tokens)
+
+    monkeypatch.setattr(batcher._fast, "step", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(finish, one)
+        assert begun.wait(30)
+        other.close()
+        assert batcher.free == 2
+        go.set()
+        running.result(timeout=30)
+    assert batcher.free == 4
 
 
 def test_who_does_not_read_is_not_stepped_and_delays_nobody(model, batcher):
