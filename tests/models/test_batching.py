@@ -24,6 +24,12 @@ def batcher(model) -> Batcher:
     return Batcher(FastDecoder(model, model.table(), rows=4), rows=4)
 
 
+def noting(seen, what, then):
+    """Puts `what` down, then does `then`."""
+    seen.append(what)
+    return then()
+
+
 def drawer(seed: int):
     """A sampler with randomness of its own; None, the best, for every second seed."""
     generator = torch.Generator().manual_seed(seed)
@@ -56,7 +62,8 @@ def finish(stream) -> tuple[list[int], str]:
 def one_by_one(model: Rxt, seed: int) -> tuple[list[int], str]:
     """The twin: the whole sequence again for every token."""
     tokens, memory = talk(model, seed, 1 + seed % 9, recalled=seed % 3 == 0)
-    draw, said = drawer(seed) or (lambda scores: int(scores.argmax())), []
+    draw = drawer(seed) or (lambda scores: int(scores.argmax()))
+    said: list[int] = []
     while len(said) < 6 + seed % 20:
         ids = torch.tensor([tokens + said])
         activations, _ = model.decode(ids, ids != 0, model.table(), memory, None)
@@ -68,8 +75,9 @@ def one_by_one(model: Rxt, seed: int) -> tuple[list[int], str]:
 
 
 def test_forty_sequences_of_eight_threads_say_what_each_says_alone(model, batcher, monkeypatch):
-    threads, step = [], batcher._fast.step
-    monkeypatch.setattr(batcher._fast, "step", lambda *a: threads.append(torch.get_num_threads()) or step(*a))
+    threads: list[int] = []
+    step = batcher._fast.step
+    monkeypatch.setattr(batcher._fast, "step", lambda *a: noting(threads, torch.get_num_threads(), lambda: step(*a)))
 
     def run(seed: int) -> tuple[list[int], str]:
         torch.set_num_threads(2)
@@ -84,9 +92,11 @@ def test_forty_sequences_of_eight_threads_say_what_each_says_alone(model, batche
 
 
 def test_sequences_are_stepped_together(model, batcher, monkeypatch):
-    sizes = []
+    sizes: list[int] = []
     step = batcher._fast.step
-    monkeypatch.setattr(batcher._fast, "step", lambda rows, tokens: sizes.append(len(rows)) or step(rows, tokens))
+    monkeypatch.setattr(
+        batcher._fast, "step", lambda rows, tokens: noting(sizes, len(rows), lambda: step(rows, tokens))
+    )
     streams = [start(batcher, model, seed, end=-1, limit=9) for seed in range(4)]
     first = [next(stream) for stream in streams]
     rest = [finish(stream)[0] for stream in streams]
@@ -122,8 +132,8 @@ def test_who_is_cancelled_while_waiting_for_a_row_leaves_the_queue(model, batche
     holders = [start(batcher, model, seed, end=-1) for seed in range(4)]
     for stream in holders:
         next(stream)
-    asked = []
-    waiting = start(batcher, model, 9, cancelled=lambda: asked.append(1) or len(asked) > 2)
+    asked: list[int] = []
+    waiting = start(batcher, model, 9, cancelled=lambda: noting(asked, 1, lambda: len(asked) > 2))
     with ThreadPoolExecutor(1) as pool:
         # Nobody else pulls: the holders run ahead as far as they may, then there is nothing to do but to ask again.
         assert pool.submit(finish, waiting).result(timeout=30) == ([], "cancelled")
@@ -231,10 +241,11 @@ def test_rows_are_given_in_the_order_of_asking(model):
     batcher = Batcher(FastDecoder(model, model.table(), rows=2), rows=1)
     holder = start(batcher, model, 1, end=-1, limit=20)  # more than it may run ahead
     next(holder)
-    order, threads = [], []
+    order: list[int] = []
+    threads: list[threading.Thread] = []
 
     def run(seed: int) -> None:
-        finish(start(batcher, model, seed, end=-1, limit=1, draw=lambda scores: order.append(seed) or 5))
+        finish(start(batcher, model, seed, end=-1, limit=1, draw=lambda scores: noting(order, seed, lambda: 5)))
 
     for seed in (7, 3, 5, 1):
         threads.append(threading.Thread(target=run, args=(seed,)))

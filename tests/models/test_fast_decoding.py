@@ -25,7 +25,7 @@ def model_of(attention=("mha", None), ffn=("swiglu", 0, 0), cross="content", bef
     model = Rxt(config).eval().requires_grad_(False)
     for name, parameter in model.named_parameters():
         if name.endswith(("gain", "null_bias", "null_key", "recall_tag", "window.weight")):
-            parameter += 0.5 * torch.randn_like(parameter)
+            parameter.add_(torch.randn_like(parameter), alpha=0.5)
     return model
 
 
