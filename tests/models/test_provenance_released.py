@@ -11,7 +11,8 @@ KEYS = ("dog", "cat", "sister", "brother", "boss", "friend", "horse", "team")
 def told_all(engine: RxtEngine, rng: random.Random) -> tuple[dict[str, str], State, dict[tuple[int, int], SlotWrite]]:
     """Names told for all keys, the state after some more turns, and the last write of every slot that was named."""
     names = {key: invented_word(rng) for key in KEYS}
-    state, writes = engine.start_state(), {}
+    state = engine.start_state()
+    writes: dict[tuple[int, int], SlotWrite] = {}
     for text in [f"My {key} is called {name}." for key, name in names.items()] + list(UNRELATED[:2]):
         step = engine.advance(state, text, answer(engine, state, text)[0])
         state = step.state
