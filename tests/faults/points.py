@@ -49,7 +49,10 @@ _ROWS: tuple[tuple[str, Point], ...] = (
     ("version_committed", Point("worker", _ADVANCE, "AdvanceTask._commit", "returned", "the version is durable")),
     ("job_settling", Point("worker", _OUTBOX, "settle", "returned", "the job's end waits for the commit")),
     ("model_asked", Point("model", _MODEL, "InProcessGenerator._resolve", "begins", "the model has a request")),
-    ("state_computing", Point("model", "memos.generation.echo", "EchoEngine.health", "begins", "a state is computed")),
+    (
+        "state_computing",
+        Point("model", "memos.generation.echo", "EchoEngine.advance", "returned", "a state is computed"),
+    ),
     ("blob_unwritten", Point("model", _MODEL, "InProcessGenerator._write", "begins", "the state is in memory only")),
     ("blob_written", Point("model", _MODEL, "InProcessGenerator._write", "returned", "durable, and nobody knows")),
     ("roles_made", Point("migration", _RUNNER, "_ensure_roles", "returned", "the roles exist, no table does")),
