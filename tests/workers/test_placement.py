@@ -161,7 +161,7 @@ def silent(placement: Placement) -> None:
 
 
 # "silent" fails about every other time: when both consumers have an acknowledgement under way at that moment, it times
-# out and counts as a message held for ever, so neither fetches again; only a restart, which the watchdog asks for, helps.
+# out and counts as a message held for ever, so neither fetches again, and the watchdog does not get them restarted.
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.full] if name == "silent" else []) for name in sorted(FAULTS)]
 )
