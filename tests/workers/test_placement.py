@@ -160,8 +160,8 @@ def silent(placement: Placement) -> None:
     assert placement.proxy.hang() > 0
 
 
-# "silent" fails about every other time: when both consumers have an acknowledgement under way at that moment, it times
-# out and counts as a message held for ever, so neither fetches again, and the watchdog does not get them restarted.
+# "silent" fails about every other time, not understood yet: the jobs stay queued, due and undispatched, no lock is held
+# in the database, the consumers have failed to acknowledge, and the relays' watchdog restarts their loop in vain.
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.full] if name == "silent" else []) for name in sorted(FAULTS)]
 )
