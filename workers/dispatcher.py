@@ -1,10 +1,19 @@
-"""Hands claimed jobs to Celery. Publishing blocks, so it happens in a thread, within the bounds of `workers.app`."""
+"""Hands claimed jobs to Celery. Publishing blocks, so it happens in a thread, within the bounds of `workers.app`.
+
+Notable choices
+* Connections of its own, not Celery's pool: after kombu's `force_close_all` a pool is empty and still waits for
+  somebody to give a connection back, so what was meant to free a stuck relay is what kept it stuck.
+* A connection is kept only by a call that went well. One that failed, or still hangs in a thread nobody waits for, is
+  never met again.
+"""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from celery import Celery
+from kombu.connection import Connection
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
@@ -25,33 +34,53 @@ class CeleryDispatcher:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
+        self._idle: deque[Connection] = deque()
 
     async def room(self) -> int:
-        return MOST_WAITING - await self._in_thread(self._waiting)
+        return MOST_WAITING - await self._in_thread(_waiting)
 
     async def dispatch(self, job: ClaimedJob) -> None:
-        await self._in_thread(lambda: self._publish(job))
+        await self._in_thread(lambda connection: self._publish(job, connection))
 
     async def reset(self) -> None:
-        await asyncio.to_thread(self._app.pool.force_close_all, close_pool=False)
+        await asyncio.to_thread(self._close_idle)
 
     async def aclose(self) -> None:
-        await asyncio.to_thread(self._app.close)
+        await asyncio.to_thread(self._close_idle)
 
-    def _waiting(self) -> int:
-        with self._app.pool.acquire(block=True, timeout=CALL_TIMEOUT_S) as connection:
-            return int(connection.default_channel.client.llen(QUEUE))
-
-    def _publish(self, job: ClaimedJob) -> None:
+    def _publish(self, job: ClaimedJob, connection: Connection) -> None:
         self._app.send_task(
-            RUN_JOB, args=[job.job_id, job.tenant_id, job.task, job.subject], queue=QUEUE, ignore_result=True
+            RUN_JOB,
+            args=[job.job_id, job.tenant_id, job.task, job.subject],
+            queue=QUEUE,
+            ignore_result=True,
+            connection=connection,
         )
 
-    async def _in_thread(self, call: Callable[[], R]) -> R:
+    async def _in_thread(self, call: Callable[[Connection], R]) -> R:
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
-                return await asyncio.to_thread(call)
+                return await asyncio.to_thread(self._with_connection, call)
         except TimeoutError as error:
             raise NotSent(f"Redis did not answer in {CALL_TIMEOUT_S:g} s") from error
         except (OSError, KombuError, RedisError) as error:
             raise NotSent(f"Redis did not take it: {str(error) or type(error).__name__}") from error
+
+    def _with_connection(self, call: Callable[[Connection], R]) -> R:
+        connection = self._idle.pop() if self._idle else self._app.connection_for_write()
+        try:
+            result = call(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return result
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().close()  # type: ignore[no-untyped-call]
+
+
+def _waiting(connection: Connection) -> int:
+    channel: Any = connection.default_channel  # the Redis transport's, which has a client
+    return int(channel.client.llen(QUEUE))

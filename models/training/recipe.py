@@ -207,6 +207,16 @@ RECIPES["broadened"] = Recipe(
         replace(_LAST, first_step=3000, long_value=0.35, lists=0.18),
     ),
 )
+RECIPES["refined"] = Recipe(
+    steps=6000,
+    probes=12,
+    warm_up=100,
+    high_steps=0,
+    low_lr=0.0008,
+    adam_lr=0.0005,
+    decays=(Decay(0, 0, 6000),),
+    stages=(replace(_LAST, asked=0.58, corrections=0.4, questions=0.3, long_value=0.4, lists=0.15, owners=0.17),),
+)
 # Variants, each a change of one value, to measure what that value does.
 RECIPES["one_update"] = replace(RECIPES["shipped"], gradients="one_update")
 RECIPES["unfreezing"] = replace(
