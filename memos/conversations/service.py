@@ -16,7 +16,7 @@ from memos.conversations.schemas import (
     RolledBack,
 )
 from memos.cubes import store as cubes
-from memos.cubes.versions import Payload, StateStep, payload_of, version_columns
+from memos.cubes.versions import Payload, VersionStep, payload_of, version_columns
 from memos.generation.port import ModelIdentity
 from memos.idempotency import store as keys
 from memos.kit.errors import Conflict, NotFound
@@ -68,7 +68,7 @@ async def create(work: UnitOfWork, wanted: ConversationCreate, model: ModelIdent
         parent_id=None,
         parent_seq=None,
     )
-    first = StateStep(
+    first = VersionStep(
         cube_id=cube_id,
         operation="create",
         payload=Payload("start", model.start_sha256, model.start_bytes),
@@ -97,7 +97,7 @@ async def rollback(work: UnitOfWork, conversation_id: str, wanted: RollbackReque
     )
     await outbox.done_for_turns(work, superseded)
     await keys.release(work, superseded)
-    step = StateStep(
+    step = VersionStep(
         cube_id=head["cube_id"],
         operation="rollback",
         payload=payload_of(target),
@@ -147,7 +147,7 @@ async def fork(work: UnitOfWork, conversation_id: str, wanted: ForkRequest, crea
         parent_id=conversation_id,
         parent_seq=wanted.at_turn,
     )
-    first = StateStep(
+    first = VersionStep(
         cube_id=new_id("cube"),
         operation="fork",
         payload=payload_of(target),
@@ -179,7 +179,7 @@ async def move_to_model(work: UnitOfWork, conversation_id: str, model: ModelIden
         source = await cubes.migrated_from(work, cube_id=head["cube_id"], epoch=locked["epoch"])
         replay_to = locked["replay_to"]
     await store.raise_epoch(work, conversation_id, fingerprint=model.fingerprint, replay_to=replay_to)
-    step = StateStep(
+    step = VersionStep(
         cube_id=head["cube_id"],
         operation="migrate",
         payload=Payload("start", model.start_sha256, model.start_bytes),
@@ -197,7 +197,7 @@ async def move_to_model(work: UnitOfWork, conversation_id: str, model: ModelIden
     )
 
 
-async def _begin_line(work: UnitOfWork, first: StateStep, user_id: str, agent_id: str | None) -> str:
+async def _begin_line(work: UnitOfWork, first: VersionStep, user_id: str, agent_id: str | None) -> str:
     columns = version_columns(first, None)
     cubes.insert_cube(
         work,

@@ -19,10 +19,17 @@ class Cube(Answer):
     lifecycle: str
     frozen: bool
     head_version: int
+    semantic_type: str | None
+    origin: str
+    visibility: str
+    sensitivity: str
     priority: int
     tags: list[str]
+    expires_at: datetime | None
+    model: str | None
     created_at: datetime
     reads: int
+    last_read_at: datetime | None
     writes: int
 
 
@@ -43,6 +50,8 @@ class Version(Answer):
     turn_id: str | None
     turn_seq: int | None
     metadata: dict[str, Any]
+    valid_from: datetime | None
+    valid_to: datetime | None
     created_at: datetime
     created_by: str
 

@@ -17,7 +17,11 @@ async def get(work: UnitOfWork, cube_id: str) -> Cube:
     row = await store.get_cube(work, cube_id)
     if row is None:
         raise NotFound(f"there is no cube {cube_id}")
-    return Cube(**row)
+    return cube_view(row)
+
+
+def cube_view(row: RowMapping) -> Cube:
+    return Cube(**{name: row[name] for name in Cube.model_fields})
 
 
 def version_view(row: RowMapping) -> Version:

@@ -1,6 +1,6 @@
 """SQL of memory cubes, their versions and their lineage. Versions and edges are only ever inserted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -11,13 +11,26 @@ from memos.kit.unit_of_work import UnitOfWork
 _INSERT_CUBE = text("""
     INSERT INTO memcubes (tenant_id, id, kind, user_id, agent_id, conversation_id, lifecycle, head_version_id)
     VALUES (:tenant_id, :id, :kind, :user_id, :agent_id, :conversation_id, 'activated', :head_version_id)""")
+# What may be changed on a cube's row besides its head, its lifecycle and its frozen flag.
+ATTRIBUTES = frozenset({"priority", "tags", "sensitivity", "visibility", "semantic_type", "expires_at"})
+_INSERT_FULL_CUBE = text("""
+    INSERT INTO memcubes (tenant_id, id, kind, user_id, agent_id, lifecycle, head_version_id, origin, semantic_type,
+      visibility, sensitivity, priority, tags, expires_at, model)
+    VALUES (:tenant_id, :id, :kind, :user_id, :agent_id, 'generated', :head_version_id, :origin, :semantic_type,
+      :visibility, :sensitivity, :priority, :tags, :expires_at, :model)""")
+_INSERT_EVENT = text("""
+    INSERT INTO cube_events (tenant_id, id, cube_id, event, from_lifecycle, to_lifecycle, reason, details, created_by)
+    VALUES (:tenant_id, :id, :cube_id, :event, :from_lifecycle, :to_lifecycle, :reason, :details, :created_by)""")
+_SET_LIFECYCLE = text("UPDATE memcubes SET lifecycle = :lifecycle WHERE id = :cube_id")
+_SET_FROZEN = text("UPDATE memcubes SET frozen = :frozen WHERE id = :cube_id")
+_SET_ATTRIBUTES = {name: text(f"UPDATE memcubes SET {name} = :value WHERE id = :cube_id") for name in ATTRIBUTES}
 _INSERT_VERSION = text("""
     INSERT INTO memcube_versions (tenant_id, id, cube_id, number, operation, parent_id, parent_hash, hash, commitment,
       nonce, payload, blob_id, content, payload_sha256, size_bytes, fingerprint, metadata, written,
-      conversation_id, epoch, turn_id, turn_seq, created_at, created_by)
+      conversation_id, epoch, turn_id, turn_seq, valid_from, valid_to, created_at, created_by)
     VALUES (:tenant_id, :id, :cube_id, :number, :operation, :parent_id, :parent_hash, :hash, :commitment,
       :nonce, :payload, :blob_id, :content, :payload_sha256, :size_bytes, :fingerprint, :metadata, :written,
-      :conversation_id, :epoch, :turn_id, :turn_seq, :created_at, :created_by)""")
+      :conversation_id, :epoch, :turn_id, :turn_seq, :valid_from, :valid_to, :created_at, :created_by)""")
 _INSERT_EDGE = text("""
     INSERT INTO lineage_edges (tenant_id, child_id, parent_id, relation)
     VALUES (:tenant_id, :child_id, :parent_id, :relation)""")
@@ -27,11 +40,13 @@ _MOVE_HEAD = text("""
 _COUNT_READ = text("UPDATE memcubes SET reads = reads + 1, last_read_at = now() WHERE id = :cube_id")
 _INSERT_BLOB = text("INSERT INTO blobs (tenant_id, id) VALUES (:tenant_id, :id)")
 _CUBE = """c.id, c.kind, c.user_id, c.agent_id, c.conversation_id, c.lifecycle, c.frozen,
-    c.head_number AS head_version, c.priority, c.tags, c.created_at, c.reads, c.writes"""
+    c.head_number AS head_version, c.head_version_id, c.priority, c.tags, c.created_at, c.reads, c.writes,
+    c.last_read_at, c.expires_at, c.sensitivity, c.visibility, c.origin, c.semantic_type, c.model"""
 _VERSION = """v.id, v.cube_id, v.number, v.operation, v.parent_id, v.hash, v.parent_hash, v.commitment,
     v.payload_sha256, v.size_bytes, v.fingerprint, v.conversation_id, v.epoch, v.turn_id, v.turn_seq, v.metadata,
-    v.created_at, v.created_by, v.payload, v.blob_id, v.content"""
+    v.valid_from, v.valid_to, v.created_at, v.created_by, v.payload, v.blob_id, v.content"""
 _GET_CUBE = text(f"SELECT {_CUBE} FROM memcubes c WHERE c.id = :id")
+_LOCK_CUBE = text(f"SELECT {_CUBE} FROM memcubes c WHERE c.id = :id FOR UPDATE")
 _LIST_CUBES = text(f"""
     SELECT {_CUBE} FROM memcubes c
     WHERE (CAST(:kind AS text) IS NULL OR c.kind = :kind)
@@ -108,6 +123,32 @@ _EDGES = text("""
 
 def insert_cube(work: UnitOfWork, **columns: Any) -> None:
     work.queue(_INSERT_CUBE, tenant_id=work.tenant_id, **columns)
+
+
+def insert_full_cube(work: UnitOfWork, **columns: Any) -> None:
+    """One that is no conversation's state."""
+    work.queue(_INSERT_FULL_CUBE, tenant_id=work.tenant_id, **columns)
+
+
+def insert_event(work: UnitOfWork, *, details: dict[str, Any], **columns: Any) -> None:
+    work.queue(_INSERT_EVENT, tenant_id=work.tenant_id, details=Jsonb(details), **columns)
+
+
+async def lock_cube(work: UnitOfWork, cube_id: str) -> RowMapping | None:
+    return await work.first(_LOCK_CUBE, id=cube_id)
+
+
+async def set_lifecycle(work: UnitOfWork, *, cube_id: str, lifecycle: str) -> None:
+    await work.run(_SET_LIFECYCLE, cube_id=cube_id, lifecycle=lifecycle)
+
+
+async def set_frozen(work: UnitOfWork, *, cube_id: str, frozen: bool) -> None:
+    await work.run(_SET_FROZEN, cube_id=cube_id, frozen=frozen)
+
+
+async def set_attributes(work: UnitOfWork, *, cube_id: str, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        await work.run(_SET_ATTRIBUTES[name], cube_id=cube_id, value=value)
 
 
 def insert_version(work: UnitOfWork, columns: dict[str, Any]) -> None:

@@ -14,13 +14,16 @@ from sqlalchemy import RowMapping
 
 from memos.generation.engine import SlotWrite
 from memos.generation.port import StateRef
-from memos.kernel.canonical import commitment
+from memos.kernel.canonical import commitment, sha256_hex
 from memos.kernel.version import VersionFacts, version_hash
 from memos.kit.ids import new_id
 
 # What goes when a version is erased: everything in its row that holds, or lets one test a guess at, what was said.
 ERASED_WITH_PAYLOAD = frozenset({"nonce", "blob_id", "content", "payload_sha256", "written"})
 GATE_DIGITS = 6
+Operation = Literal[
+    "create", "revise", "advance", "merge", "split", "convert", "distil", "rollback", "fork", "import", "migrate"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +38,25 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True)
-class StateStep:
-    """What a new version of a conversation's state is and why."""
+class VersionStep:
+    """What a new version is and why. A conversation's state also says which conversation, epoch and turn."""
 
     cube_id: str
-    operation: Literal["create", "advance", "rollback", "fork", "migrate"]
+    operation: Operation
     payload: Payload
-    fingerprint: str
-    conversation_id: str
-    epoch: int
     created_by: str
+    fingerprint: str | None = None  # of the model that made it and that alone can read it; none for text
+    conversation_id: str | None = None
+    epoch: int | None = None
     turn_id: str | None = None
     turn_seq: int | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     written: list[dict[str, Any]] | None = None
+    valid_from: datetime | None = None  # world time: since when, and until when, it was so
+    valid_to: datetime | None = None
 
 
-def version_columns(step: StateStep, parent: RowMapping | None) -> dict[str, Any]:
+def version_columns(step: VersionStep, parent: RowMapping | None) -> dict[str, Any]:
     """The row of the version after `parent` (None: the first), hashed and committed to."""
     created_at = datetime.now(UTC)
     nonce = secrets.token_bytes(32)
@@ -66,6 +71,8 @@ def version_columns(step: StateStep, parent: RowMapping | None) -> dict[str, Any
         turn_id=step.turn_id,
         created_at=timestamp(created_at),
         created_by=step.created_by,
+        valid_from=None if step.valid_from is None else timestamp(step.valid_from),
+        valid_to=None if step.valid_to is None else timestamp(step.valid_to),
     )
     parent_hash = None if parent is None else parent["hash"]
     return {
@@ -90,6 +97,8 @@ def version_columns(step: StateStep, parent: RowMapping | None) -> dict[str, Any
         "epoch": step.epoch,
         "turn_id": step.turn_id,
         "turn_seq": step.turn_seq,
+        "valid_from": step.valid_from,
+        "valid_to": step.valid_to,
         "created_at": created_at,
         "created_by": step.created_by,
     }
@@ -101,6 +110,12 @@ def written_column(written: Sequence[SlotWrite]) -> list[dict[str, Any]]:
     return [
         asdict(write) | {"gate": round(write.gate, GATE_DIGITS) + 0.0, "words": list(write.words)} for write in written
     ]
+
+
+def text_payload(content: str) -> Payload:
+    """Text kept in the row itself."""
+    body = content.encode()
+    return Payload("text", sha256_hex(body), len(body), content=content)
 
 
 def payload_of(version: RowMapping) -> Payload:

@@ -24,11 +24,14 @@ class VersionFacts:
     turn_id: str | None
     created_at: str  # ISO 8601, UTC, microseconds
     created_by: str
+    valid_from: str | None = None  # world time; absent from the hashed body when unset, as in versions made before it
+    valid_to: str | None = None
 
 
 def version_hash(parent_hash: str | None, facts: VersionFacts, commitment: str) -> str:
     """H(parent hash, metadata, commitment), as hex SHA-256 over canonical JSON."""
     body: dict[str, Any] = {name: getattr(facts, name) for name in VersionFacts.__slots__}
+    body = {name: value for name, value in body.items() if value is not None or name not in ("valid_from", "valid_to")}
     return sha256_hex(canonical_json({"parent": parent_hash, "facts": body, "commitment": commitment}))
 
 

@@ -6,7 +6,23 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints
 from uuid_utils import uuid7
 
-Prefix = Literal["ten", "key", "conv", "turn", "cube", "ver", "blob", "job"]
+Prefix = Literal[
+    "ten",
+    "key",
+    "conv",
+    "turn",
+    "cube",
+    "ver",
+    "blob",
+    "job",
+    "event",
+    "audit",
+    "rule",
+    "run",
+    "erase",
+    "grant",
+    "token",
+]
 
 # What a caller may send as an id: anything else cannot name a row, and is refused before the database sees it.
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z]{3,5}_[0-9a-f]{32}$")]

@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping
 
 from memos.conversations import store as conversations
 from memos.cubes import store as cubes
-from memos.cubes.versions import Payload, StateStep, blob_key, state_ref, version_columns, written_column
+from memos.cubes.versions import Payload, VersionStep, blob_key, state_ref, version_columns, written_column
 from memos.generation.port import Advanced, Generator, ModelMismatch, StateUnreadable
 from memos.kit.db import Database
 from memos.kit.ids import new_id
@@ -85,7 +85,7 @@ class AdvanceTask:
             now = await cubes.head(work, conversation_id)
             if locked is None or now["id"] != head["id"]:
                 return False
-            step = StateStep(
+            step = VersionStep(
                 cube_id=head["cube_id"],
                 operation="advance",
                 payload=Payload("blob", result.sha256, result.size_bytes, blob_id=blob_id),

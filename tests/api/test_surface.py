@@ -40,7 +40,7 @@ def test_pages_hold_everything_once_and_in_order(client: httpx2.Client, user: st
         whole = [item[key] for item in everything(client, path)]
         assert whole == sorted(whole, reverse=newest_first), path
         assert len(whole) >= (1 if path == "/v1/keys" else 5)
-        for limit in (1, 2, len(whole), 200):
+        for limit in (1, 2, min(len(whole), 200), 200):
             assert [item[key] for item in everything(client, path, limit)] == whole, (path, limit)
 
 

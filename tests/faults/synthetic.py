@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from memos.cubes.versions import Payload, StateStep, version_columns, written_column
+from memos.cubes.versions import Payload, VersionStep, version_columns, written_column
 from memos.generation.echo import EchoEngine, EchoState
 from memos.kernel.canonical import sha256_hex
 from memos.kit.ids import new_id
@@ -113,7 +113,7 @@ class _Conversation:
     def _append(
         self, operation: Any, payload: Payload, turn: tuple[str, int] | None, written: Any = None
     ) -> VersionRow:
-        step = StateStep(
+        step = VersionStep(
             cube_id=self._cube, operation=operation, payload=payload, fingerprint=ENGINE.fingerprint,
             conversation_id=self._id, epoch=0, created_by="test",
             turn_id=turn[0] if turn else None, turn_seq=turn[1] if turn else None,

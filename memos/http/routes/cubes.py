@@ -37,7 +37,7 @@ async def listing(
             before=decode(cursor, "cube"),
             limit=limit + 1,
         )
-    return page(rows, limit, "id", lambda row: Cube(**row))
+    return page(rows, limit, "id", service.cube_view)
 
 
 @router.get("/{cube_id}", responses=problems(404))

@@ -1,0 +1,2 @@
+-- Retention policies and their decisions; consolidation runs.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Parameter cubes: distillation runs and where their deltas are mounted.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Schedules of what runs by itself, and what the invariants found.
+SELECT 1;
