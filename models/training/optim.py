@@ -5,7 +5,7 @@ Notable choices
   stacked, so a step costs a few batched products.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -64,3 +64,25 @@ def build_optimisers(model: nn.Module, muon_lr: float, adam_lr: float) -> tuple[
     taken = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in taken and p.requires_grad]
     return Muon(matrices, muon_lr), torch.optim.AdamW(others, adam_lr, betas=(0.9, 0.98), weight_decay=0.0)
+
+
+def optimiser_tensors(optimisers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """The state of some optimisers as named tensors, for a run to be continued from."""
+    return {
+        f"optimiser.{index}.{key}.{field}": value
+        for index, optimiser in enumerate(optimisers)
+        for key, state in optimiser.state_dict()["state"].items()
+        for field, value in state.items()
+    }
+
+
+def load_optimiser_tensors(optimisers: Sequence[torch.optim.Optimizer], tensors: Mapping[str, Tensor]) -> None:
+    """The way back; names that are not of `optimiser_tensors` are passed over."""
+    for index, optimiser in enumerate(optimisers):
+        states: dict[int, dict[str, Tensor]] = {}
+        lead = f"optimiser.{index}."
+        for name, value in tensors.items():
+            if name.startswith(lead):
+                key, field = name[len(lead) :].split(".")
+                states.setdefault(int(key), {})[field] = value
+        optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})

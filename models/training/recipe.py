@@ -10,7 +10,7 @@ Notable choices (the trials behind them are in `models/LOG.md`)
 """
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from models.training.conversations.dialogue import Plan
 
@@ -232,6 +232,9 @@ def recipe_name(stage: str, preset: str) -> str:
     return "shipped" if stage == "supervised" else stage
 
 
+_OWN = {"first_step", "turns", "facts"}  # all other fields of a stage are the plan's, by the same names
+
+
 def plan_of(recipe: Recipe, step: int, rng: random.Random) -> Plan:
     """A plan at this step of the curriculum; later stages still meet shorter dialogues."""
     stage = recipe.stage(step)
@@ -239,25 +242,5 @@ def plan_of(recipe: Recipe, step: int, rng: random.Random) -> Plan:
     if turns > 2 and rng.random() < 0.3:
         turns = rng.randint(1, turns)
         facts = min(facts, turns)
-    return Plan(
-        turns,
-        facts,
-        recipe.probes,
-        one_family=stage.one_family,
-        asked=stage.asked,
-        untold=stage.untold,
-        flatten=stage.flatten,
-        corrections=stage.corrections,
-        questions=stage.questions,
-        joined=stage.joined,
-        first_weight=stage.first_weight,
-        blank=stage.blank,
-        unknown_keys=stage.unknown_keys,
-        owners=stage.owners,
-        lists=stage.lists,
-        first=stage.first,
-        snippets=stage.snippets,
-        noise=stage.noise,
-        framed=stage.framed,
-        long_value=stage.long_value,
-    )
+    shares = {field.name: getattr(stage, field.name) for field in fields(Stage) if field.name not in _OWN}
+    return Plan(turns, facts, recipe.probes, **shares)

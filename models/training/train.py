@@ -31,7 +31,7 @@ from models.rxt.model import Rxt
 from models.training.conversations.compile import Language, build_language
 from models.training.curves import MISSING, can_draw, draw_curves
 from models.training.mesa import int8_activations
-from models.training.optim import build_optimisers
+from models.training.optim import build_optimisers, load_optimiser_tensors, optimiser_tensors
 from models.training.progress import CURVES, LOG, SAVED, Bar, Log, load_tensors, save_tensors
 from models.training.recipe import RECIPES, Pace, Recipe, recipe_name
 from models.training.recipe import plan_of as plan_of  # the twin's trainer finds it here
@@ -178,10 +178,7 @@ class Run:
         """Writes everything a continued run needs, atomically."""
         tensors: dict[str, Tensor] = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"beside.{k}": v for k, v in self.stage.beside.state_dict().items()}
-        for index, optimiser in enumerate(self.optimisers):
-            for key, state in optimiser.state_dict()["state"].items():
-                for field, value in state.items():
-                    tensors[f"optimiser.{index}.{key}.{field}"] = value
+        tensors |= optimiser_tensors(self.optimisers)
         meta = {
             "step": str(self.step),
             "cpu": str(self.cpu_s),
@@ -206,14 +203,7 @@ class Run:
             raise CannotResume(f"{folder} holds a run with other arguments: {told}", differ)
         self.model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
         self.stage.beside.load_state_dict({k[7:]: v for k, v in tensors.items() if k.startswith("beside.")})
-        for index, optimiser in enumerate(self.optimisers):
-            states: dict[int, dict[str, Tensor]] = {}
-            lead = f"optimiser.{index}."
-            for name, value in tensors.items():
-                if name.startswith(lead):
-                    key, field = name[len(lead) :].split(".")
-                    states.setdefault(int(key), {})[field] = value
-            optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
+        load_optimiser_tensors(self.optimisers, tensors)
         self.step, self.cpu_s = int(meta["step"]), float(meta["cpu"])
         old, new = json.loads(meta["recipe"]), json.loads(json.dumps(asdict(self.recipe)))
         return tuple(name for name in new if old.get(name) != new[name])

@@ -29,7 +29,7 @@ from models.text.tokenizer import PAD
 from models.training.batch import Batch, draw_batch
 from models.training.conversations.compile import Language, build_language
 from models.training.conversations.dialogue import Plan
-from models.training.optim import build_optimisers
+from models.training.optim import build_optimisers, load_optimiser_tensors, optimiser_tensors
 from models.training.progress import LOG, SAVED, Bar, Log, load_tensors, save_tensors
 from models.training.recipe import RECIPES, Recipe, plan_of
 
@@ -175,10 +175,7 @@ class TwinRun:
     def save(self, folder: Path) -> None:
         """Writes everything a continued run needs, atomically."""
         tensors: dict[str, Tensor] = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        for index, optimiser in enumerate(self.optimisers):
-            for key, state in optimiser.state_dict()["state"].items():
-                for field, value in state.items():
-                    tensors[f"optimiser.{index}.{key}.{field}"] = value
+        tensors |= optimiser_tensors(self.optimisers)
         save_tensors(folder / SAVED, tensors, {"step": str(self.step), "cpu": str(self.cpu_s)})
 
     def resume(self, folder: Path) -> None:
@@ -187,14 +184,7 @@ class TwinRun:
             return
         tensors, meta = load_tensors(folder / SAVED)
         self.model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
-        for index, optimiser in enumerate(self.optimisers):
-            states: dict[int, dict[str, Tensor]] = {}
-            lead = f"optimiser.{index}."
-            for name, value in tensors.items():
-                if name.startswith(lead):
-                    key, field = name[len(lead) :].split(".")
-                    states.setdefault(int(key), {})[field] = value
-            optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
+        load_optimiser_tensors(self.optimisers, tensors)
         self.step, self.cpu_s = int(meta["step"]), float(meta["cpu"])
 
 
