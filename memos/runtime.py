@@ -20,6 +20,7 @@ from memos.kit.metrics import Metrics
 from memos.kit.wakeups import Wakeups
 from memos.outbox.jobs import JobRunner
 from memos.outbox.relay import Dispatcher, InProcessDispatcher, Relay
+from memos.outbox.schedule import Scheduler, in_force
 from memos.outbox.watchdog import Duty, Watchdog
 from memos.turns.advance import AdvanceTask
 from memos.turns.reaper import Reaper
@@ -46,6 +47,7 @@ class Runtime:
         self.metrics = Metrics()
         self.turns = TurnService(self.database, self.generator, self.wakeups, self.metrics, settings)
         tasks = {ADVANCE: AdvanceTask(self.database, self.generator, self.wakeups, self.metrics)}
+        self.schedules = in_force(settings, tasks)
         self.jobs = JobRunner(self.database, tasks, self.wakeups, self.metrics, settings, on_job_progress)
 
     async def read_blob(self, key: str, sha256: str) -> bytes:
@@ -63,14 +65,15 @@ class Runtime:
 
 
 class Background:
-    """The relay, the reaper and the watchdog over one dispatcher. It is the consumer that the watchdog restarts; its
-    duty is to dispatch, and in the embedded placement also to run what it dispatched."""
+    """The relay, the reaper, the scheduler and the watchdog over one dispatcher. It is the consumer that the watchdog
+    restarts; its duty is to dispatch, and in the embedded placement also to run what it dispatched."""
 
     def __init__(self, runtime: Runtime, dispatcher: Dispatcher, duty: Duty = "dispatch") -> None:
         self._runtime = runtime
         self._dispatcher = dispatcher
         self.relay = Relay(runtime.database, runtime.wakeups, dispatcher, runtime.settings)
         self._reaper = Reaper(runtime.database, runtime.wakeups, runtime.settings)
+        self._scheduler = Scheduler(runtime.database, runtime.wakeups, runtime.schedules, runtime.settings)
         patience_s = runtime.settings.watchdog_idle_s
         self.watchdog = Watchdog(runtime.database, self, runtime.metrics, patience_s=patience_s, duty=duty)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -96,11 +99,11 @@ class Background:
         await self._reaper.take_over()
 
     async def start(self) -> None:
-        for name in ("relay", "reaper", "watchdog"):
+        for name in ("relay", "reaper", "scheduler", "watchdog"):
             self._begin(name)
 
     async def stop(self) -> None:
-        for name in ("watchdog", "reaper", "relay"):
+        for name in ("watchdog", "scheduler", "reaper", "relay"):
             await self._end(name)
         await self._dispatcher.aclose()
 
@@ -116,7 +119,12 @@ class Background:
         }
 
     def _begin(self, name: str) -> None:
-        loops = {"relay": self.relay.run, "reaper": self._reaper.run, "watchdog": self.watchdog.run}
+        loops = {
+            "relay": self.relay.run,
+            "reaper": self._reaper.run,
+            "scheduler": self._scheduler.run,
+            "watchdog": self.watchdog.run,
+        }
         self._tasks[name] = asyncio.create_task(self._keep(name, loops[name]), name=name)
 
     async def _keep(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:

@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     relay_poll_s: float = Field(0.25, gt=0, description="How often the relay looks at the outbox unasked.")
     job_max_attempts: int = Field(8, ge=1, description="Tries before a job is failed and waits for an admin.")
     watchdog_idle_s: float = Field(10.0, gt=0, description="Outbox age without progress after which to act.")
+    schedule_poll_s: float = Field(5.0, ge=0, description="How often due schedules are looked for; 0: not by us.")
+    schedule_every_s: dict[str, float] = Field(
+        default_factory=dict, description="Other intervals for schedules, by name; 0 switches one off."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod

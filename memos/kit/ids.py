@@ -19,9 +19,12 @@ Prefix = Literal[
     "audit",
     "rule",
     "run",
+    "dec",
+    "prop",
     "erase",
     "grant",
     "token",
+    "sched",
 ]
 
 # What a caller may send as an id: anything else cannot name a row, and is refused before the database sees it.

@@ -129,6 +129,34 @@ _RELEASE_RUNNING = text("""
       lease_owner = NULL, lease_expires_at = NULL, available_at = now()
     WHERE status = 'running'""")
 
+# All of a tenant's schedules in one look. Only what seems due is written to, under the lock of its row and after a
+# second look at it; the job of one whose last run is still open is left alone, and so is the schedule.
+_QUEUE_DUE = text("""
+    WITH wanted AS (
+      SELECT * FROM unnest(CAST(:names AS text[]), CAST(:tasks AS text[]), CAST(:every AS float8[]),
+                           CAST(:ids AS text[]), CAST(:job_ids AS text[])) AS w(name, task, every_s, id, job_id)
+    ), due AS (
+      SELECT w.* FROM wanted w LEFT JOIN schedules s ON s.name = w.name
+      WHERE s.id IS NULL OR (s.last_at <= now() - make_interval(secs => w.every_s) AND NOT EXISTS (
+        SELECT FROM outbox o WHERE o.schedule_id = s.id AND o.status IN ('queued', 'running')))
+    ), moved AS (
+      INSERT INTO schedules AS s (tenant_id, id, name, task, every_s)
+      SELECT :tenant_id, d.id, d.name, d.task, d.every_s FROM due d ORDER BY d.name
+      ON CONFLICT (tenant_id, name) DO UPDATE
+        SET last_at = now(), runs = s.runs + 1, task = EXCLUDED.task, every_s = EXCLUDED.every_s
+        WHERE s.last_at <= now() - make_interval(secs => EXCLUDED.every_s)
+      RETURNING s.id, s.name, s.task, s.runs
+    )
+    INSERT INTO outbox AS o (tenant_id, id, task, subject, schedule_id)
+    SELECT :tenant_id, d.job_id, m.task, m.id, m.id FROM moved m JOIN due d USING (name) WHERE m.runs > 0
+    ON CONFLICT (schedule_id) DO UPDATE
+      SET task = EXCLUDED.task, status = 'queued', dispatches = 0, failures = 0, error = NULL, done_at = NULL,
+          available_at = now(), created_at = now()
+      WHERE o.status IN ('done', 'failed')""")
+_SCHEDULES = text("""
+    SELECT s.name, s.last_at, s.runs, o.id AS job_id, o.status, o.done_at, o.error ->> 'code' AS error
+    FROM schedules s LEFT JOIN outbox o ON o.schedule_id = s.id""")
+
 
 async def record(work: UnitOfWork, *, task: str, subject: str, turn_id: str | None) -> None:
     """Without a turn the job is about the subject as a whole, which has changed: what failed on it may work now."""
@@ -213,3 +241,21 @@ async def neglect(work: UnitOfWork) -> RowMapping:
 async def release_running(work: UnitOfWork) -> int:
     """Queues what is running again, whoever holds it: for a process that knows the holders to be gone."""
     return await work.run(_RELEASE_RUNNING)
+
+
+async def queue_due(work: UnitOfWork, wanted: Sequence[tuple[str, str, float]]) -> int:
+    """Queues the jobs of those schedules, each (name, task, every_s), that are due; how many."""
+    return await work.run(
+        _QUEUE_DUE,
+        tenant_id=work.tenant_id,
+        names=[name for name, _, _ in wanted],
+        tasks=[task for _, task, _ in wanted],
+        every=[every_s for _, _, every_s in wanted],
+        ids=[new_id("sched") for _ in wanted],
+        job_ids=[new_id("job") for _ in wanted],
+    )
+
+
+async def schedules(work: UnitOfWork) -> dict[str, RowMapping]:
+    """By name: when each was last queued, and how its job stands."""
+    return {row["name"]: row for row in await work.all(_SCHEDULES)}

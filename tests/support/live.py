@@ -55,7 +55,8 @@ class Live:
 
 
 def settings_for(database: Addresses, data_dir: Path, **changes: Any) -> Settings:
-    quick: dict[str, Any] = {"generator": "echo", "lease_s": 3.0, "relay_poll_s": 0.1}
+    # Nothing by itself: a test that wants a schedule to run says so.
+    quick: dict[str, Any] = {"generator": "echo", "lease_s": 3.0, "relay_poll_s": 0.1, "schedule_poll_s": 0.0}
     return Settings(data_dir=data_dir, database_url=database.app, secret=SecretStr(SECRET), **(quick | changes))
 
 

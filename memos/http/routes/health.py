@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import ConfigDict, Field
+from sqlalchemy import RowMapping
 
 import memos
 from memos.http.deps import WITHOUT_KEY, Reader, RuntimeDep, problems
@@ -16,6 +18,7 @@ from memos.kit.doors import tenant_ids
 from memos.kit.errors import MemosError
 from memos.kit.schema import Answer
 from memos.outbox import store as outbox
+from memos.outbox.schedule import Schedule
 from memos.runtime import Runtime
 
 router = APIRouter(tags=["health"])
@@ -46,9 +49,27 @@ class JobCounts(Answer):
     oldest_age_s: float = Field(description="Age of the oldest job that is queued or running.")
 
 
+class ScheduleState(Answer):
+    """What runs by itself, and how its last run ended."""
+
+    name: str
+    task: str
+    every_s: float
+    runs: int
+    last_at: datetime | None = Field(description="When it was last queued; at first, when it was first seen.")
+    next_at: datetime | None = Field(description="From when on it is queued again, once its job has ended.")
+    status: Literal["waiting", "queued", "running", "done", "failed"] = Field(
+        description="Of its job; waiting: it has not been due yet."
+    )
+    ended_at: datetime | None
+    error: str | None = Field(description="The code of its job's last error.")
+    job_id: str | None
+
+
 class Stats(Answer):
     jobs: JobCounts
     turns_in_flight: int = Field(description="Turns that this process is answering.")
+    schedules: list[ScheduleState]
 
 
 @router.get("/healthz", responses=problems(always=WITHOUT_KEY))
@@ -85,10 +106,28 @@ async def metrics(runtime: RuntimeDep) -> Response:
 
 @router.get("/v1/stats", responses=problems())
 async def stats(runtime: RuntimeDep, caller: Reader) -> Stats:
-    """The queue, and what this process is doing."""
+    """The queue, what runs by itself, and what this process is doing."""
     async with runtime.database.unit_of_work(caller.tenant_id) as work:
         jobs = JobCounts(**await outbox.counts(work))
-    return Stats(jobs=jobs, turns_in_flight=runtime.turns.running)
+        rows = await outbox.schedules(work)
+    schedules = [_schedule(wanted, rows.get(name)) for name, wanted in sorted(runtime.schedules.items())]
+    return Stats(jobs=jobs, turns_in_flight=runtime.turns.running, schedules=schedules)
+
+
+def _schedule(wanted: Schedule, row: RowMapping | None) -> ScheduleState:
+    last_at = row["last_at"] if row else None
+    return ScheduleState(
+        name=wanted.name,
+        task=wanted.task,
+        every_s=wanted.every_s,
+        runs=row["runs"] if row else 0,
+        last_at=last_at,
+        next_at=last_at + timedelta(seconds=wanted.every_s) if last_at else None,
+        status=(row["status"] if row else None) or "waiting",
+        ended_at=row["done_at"] if row else None,
+        error=row["error"] if row else None,
+        job_id=row["job_id"] if row else None,
+    )
 
 
 async def _generator(runtime: Runtime) -> dict[str, Any]:
