@@ -15,6 +15,7 @@ from memos.conversations.schemas import (
     RollbackRequest,
     RolledBack,
 )
+from memos.cubes import changes
 from memos.cubes import store as cubes
 from memos.cubes.versions import Payload, VersionStep, payload_of, version_columns
 from memos.generation.port import ModelIdentity
@@ -83,8 +84,10 @@ async def create(work: UnitOfWork, wanted: ConversationCreate, model: ModelIdent
 
 
 async def rollback(work: UnitOfWork, conversation_id: str, wanted: RollbackRequest, created_by: str) -> RolledBack:
-    """Appends a version that restores the state after `to_turn`, in a new epoch; later turns become superseded."""
+    """Appends a version that restores the state after `to_turn`, in a new epoch; later turns become superseded. Raises
+    CubeFrozen or NotLive for a state that takes nothing more in."""
     locked = await _locked(work, conversation_id)
+    await open_state(work, conversation_id, by=created_by)
     head = await cubes.head(work, conversation_id)
     await _refuse_pending(work, locked, head, wanted.to_turn)
     line = await cubes.line(work, head["id"])
@@ -108,7 +111,7 @@ async def rollback(work: UnitOfWork, conversation_id: str, wanted: RollbackReque
         turn_seq=target["turn_seq"],
         metadata={"to_turn": wanted.to_turn},
     )
-    columns = version_columns(step, head)
+    columns = version_columns(step, head, at=head["moment"])
     cubes.insert_version(work, columns)
     cubes.insert_edge(work, child_id=columns["id"], parent_id=head["id"], relation="revises")
     cubes.insert_edge(work, child_id=columns["id"], parent_id=target["id"], relation="restores")
@@ -118,6 +121,18 @@ async def rollback(work: UnitOfWork, conversation_id: str, wanted: RollbackReque
     # A fork also leaves behind turns that it shares with its parent, whose rows are not its own to mark.
     left = {row["turn_id"] for row in line if row["operation"] == "advance" and row["turn_seq"] > wanted.to_turn}
     return RolledBack(conversation=await get(work, conversation_id), superseded_turns=len(left.union(superseded)))
+
+
+async def open_state(work: UnitOfWork, conversation_id: str, *, by: str) -> None:
+    """Makes a conversation's state ready for what is to come, or refuses it before anything is generated: an archived
+    one is activated again, and an event says by whom. Raises CubeFrozen or NotLive. Call it holding the conversation's
+    lock."""
+    state = await cubes.state_of(work, conversation_id)
+    if state["lifecycle"] == "archived" and not state["frozen"]:
+        cube = await changes.lock(work, state["id"])
+        await changes.transition(work, cube, "activated", reason="its conversation goes on", by=by)
+    else:
+        changes.refuse_unchangeable(state)
 
 
 async def fork(work: UnitOfWork, conversation_id: str, wanted: ForkRequest, created_by: str) -> Conversation:
@@ -189,7 +204,7 @@ async def move_to_model(work: UnitOfWork, conversation_id: str, model: ModelIden
         created_by=created_by,
         metadata={"model": model.details, "from": head["fingerprint"]},
     )
-    columns = version_columns(step, head)
+    columns = version_columns(step, head, at=head["moment"])
     cubes.insert_version(work, columns)
     cubes.insert_edge(work, child_id=columns["id"], parent_id=source, relation="converts")
     cubes.move_head(
@@ -198,7 +213,7 @@ async def move_to_model(work: UnitOfWork, conversation_id: str, model: ModelIden
 
 
 async def _begin_line(work: UnitOfWork, first: VersionStep, user_id: str, agent_id: str | None) -> str:
-    columns = version_columns(first, None)
+    columns = version_columns(first, None, at=await cubes.now(work))
     cubes.insert_cube(
         work,
         id=first.cube_id,
@@ -209,6 +224,11 @@ async def _begin_line(work: UnitOfWork, first: VersionStep, user_id: str, agent_
         head_version_id=columns["id"],
     )
     cubes.insert_version(work, columns)
+    details = {"conversation_id": first.conversation_id}
+    changes.record(
+        work, first.cube_id, "create", reason=f"conversation: {first.operation}", by=first.created_by,
+        details=details, to="activated",
+    )  # fmt: skip
     return str(columns["id"])
 
 

@@ -1,8 +1,9 @@
 """Changes of a cube, each in the caller's transaction and under the cube's row lock: a new cube, a new version, a step
 of its life, the frozen flag, its attributes. Every change that is not a version leaves a row in `cube_events`.
 
-A conversation's state has its own writers (`memos.conversations`, `memos.turns.advance`), which hold the conversation's
-lock; everything else that makes or changes a cube comes through here.
+The versions of a conversation's state have their own writers (`memos.conversations`, `memos.turns.advance`), which hold
+the conversation's lock; everything else that makes or changes a cube comes through here. `lock` takes a state's
+conversation before the state, as those writers do, so that no two of them wait for each other in a circle.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 from sqlalchemy import RowMapping
 
+from memos.conversations import store as conversations
 from memos.cubes import store
 from memos.cubes.versions import Operation, Payload, VersionStep, version_columns
 from memos.kernel.lifecycle import LIVE, Lifecycle, legal_from, may_become
@@ -55,9 +57,26 @@ class HeadMoved(Conflict):
     hint = "Read the newest version, apply your change to it, and send its number in If-Match."
 
 
+class TurnsPending(Conflict):
+    """The conversation has turns that are not in its memory yet."""
+
+    code = "turns_pending"
+    hint = "Wait as Retry-After says: what was said must be in the memory before it is frozen."
+    retry_after_s = 1.0
+
+
+class BeingMade(Conflict):
+    """The cube is still being made."""
+
+    code = "cube_being_made"
+    hint = "Wait as Retry-After says, until its lifecycle is no longer `generated`."
+    retry_after_s = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class NewCube:
-    """A cube to be and its first version. `parents` are versions it is made from; `user_id`, `agent_id` own it."""
+    """A cube to be and its first version. `parents` are versions it is made from; `user_id`, `agent_id` own it. Without
+    `activate` it stays `generated`, for a job to finish. `details` go into its first event: ids and our words."""
 
     kind: Kind
     payload: Payload
@@ -78,10 +97,12 @@ class NewCube:
     fingerprint: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     reason: str = "created"
+    details: Mapping[str, Any] = field(default_factory=dict)
+    activate: bool = True
 
 
 async def create(work: UnitOfWork, new: NewCube) -> RowMapping:
-    """The new cube's row, activated."""
+    """The new cube's row, locked."""
     step = VersionStep(
         cube_id=new_id("cube"),
         operation=new.operation,
@@ -92,7 +113,7 @@ async def create(work: UnitOfWork, new: NewCube) -> RowMapping:
         valid_from=new.valid_from,
         valid_to=new.valid_to,
     )
-    columns = version_columns(step, None)
+    columns = version_columns(step, None, at=await store.now(work))
     store.insert_full_cube(
         work,
         id=step.cube_id,
@@ -110,14 +131,20 @@ async def create(work: UnitOfWork, new: NewCube) -> RowMapping:
         model=new.fingerprint,
     )
     _insert(work, columns, new.parents)
-    record(work, step.cube_id, "create", reason=new.reason, by=new.created_by, to="generated")
+    by, reason = new.created_by, new.reason
+    record(work, step.cube_id, "create", reason=reason, by=by, details=new.details, to="generated")
     cube = await lock(work, step.cube_id)
-    await transition(work, cube, "activated", reason=new.reason, by=new.created_by)
+    if not new.activate:
+        return cube
+    await transition(work, cube, "activated", reason=reason, by=by)
     return await lock(work, step.cube_id)
 
 
 async def lock(work: UnitOfWork, cube_id: str) -> RowMapping:
     """The cube's row, locked until the transaction ends. Raises NotFound, also for one that was erased."""
+    seen = await store.get_cube(work, cube_id)
+    if seen is not None and seen["conversation_id"] is not None:
+        await conversations.lock(work, seen["conversation_id"])
     row = await store.lock_cube(work, cube_id)
     if row is None or row["lifecycle"] == "erased":
         raise NotFound(f"there is no cube {cube_id}")
@@ -135,11 +162,13 @@ async def append(
     expected: int | None = None,
     fingerprint: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    written: list[dict[str, Any]] | None = None,
+    relation: str = "revises",
     valid_from: datetime | None = None,
     valid_to: datetime | None = None,
 ) -> RowMapping:
-    """A new version at the head of a locked, living cube; its row. Raises CubeFrozen, NotLive, or HeadMoved when
-    `expected` is not the number of the head."""
+    """A new version at the head of a locked, living cube; its row. `relation` is what it does to the version before it.
+    Raises CubeFrozen, NotLive, or HeadMoved when `expected` is not the number of the head."""
     refuse_unchangeable(cube)
     if expected is not None and expected != cube["head_version"]:
         raise HeadMoved(f"cube {cube['id']} is at version {cube['head_version']}, not {expected}")
@@ -151,11 +180,12 @@ async def append(
         created_by=by,
         fingerprint=fingerprint,
         metadata=dict(metadata or {}),
+        written=written,
         valid_from=valid_from,
         valid_to=valid_to,
     )
-    columns = version_columns(step, parent)
-    _insert(work, columns, [(parent["id"], "revises"), *parents])
+    columns = version_columns(step, parent, at=parent["moment"])
+    _insert(work, columns, [(parent["id"], relation), *parents])
     store.move_head(work, cube_id=cube["id"], version_id=columns["id"], number=columns["number"], expected=parent["id"])
     return await store.version_by_id(work, columns["id"])
 
@@ -174,7 +204,15 @@ async def transition(
 
 
 async def set_frozen(work: UnitOfWork, cube: RowMapping, frozen: bool, *, reason: str, by: str) -> None:
+    """Raises TurnsPending for a state that has turns still to take in, BeingMade for a cube that a job is making:
+    frozen, neither could ever be finished."""
     if cube["frozen"] != frozen:
+        if frozen and cube["lifecycle"] == "generated":
+            raise BeingMade(f"cube {cube['id']} is being made")
+        if frozen and cube["conversation_id"] is not None:
+            conversation = await conversations.get(work, cube["conversation_id"])
+            if conversation is not None and conversation["pending_turns"]:
+                raise TurnsPending(f"{conversation['pending_turns']} turns are not in the memory yet")
         await store.set_frozen(work, cube_id=cube["id"], frozen=frozen)
         record(work, cube["id"], "freeze" if frozen else "unfreeze", reason=reason, by=by)
 
@@ -233,4 +271,6 @@ def _insert(work: UnitOfWork, columns: dict[str, Any], parents: Parents) -> None
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value

@@ -1,7 +1,8 @@
 """SQL of memory cubes, their versions and their lineage. Versions and edges are only ever inserted."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, text
@@ -18,9 +19,17 @@ _INSERT_FULL_CUBE = text("""
       visibility, sensitivity, priority, tags, expires_at, model)
     VALUES (:tenant_id, :id, :kind, :user_id, :agent_id, 'generated', :head_version_id, :origin, :semantic_type,
       :visibility, :sensitivity, :priority, :tags, :expires_at, :model)""")
-_INSERT_EVENT = text("""
-    INSERT INTO cube_events (tenant_id, id, cube_id, event, from_lifecycle, to_lifecycle, reason, details, created_by)
-    VALUES (:tenant_id, :id, :cube_id, :event, :from_lifecycle, :to_lifecycle, :reason, :details, :created_by)""")
+# A cube has one order of time: what is added to it, version or event, is later than all that it has. The time is the
+# database's, taken in a statement that runs under the lock, and never goes back, though a clock may.
+_MOMENT = """greatest(clock_timestamp(), {version} + interval '1 microsecond',
+      (SELECT max(e.created_at) FROM cube_events e WHERE e.cube_id = {cube}) + interval '1 microsecond')"""
+_NOW = text("SELECT clock_timestamp() AS moment")
+_NEWEST = "(SELECT v.created_at FROM memcube_versions v WHERE v.cube_id = :cube_id ORDER BY v.number DESC LIMIT 1)"
+_INSERT_EVENT = text(f"""
+    INSERT INTO cube_events (tenant_id, id, cube_id, event, from_lifecycle, to_lifecycle, reason, details, created_by,
+      created_at)
+    VALUES (:tenant_id, :id, :cube_id, :event, :from_lifecycle, :to_lifecycle, :reason, :details, :created_by,
+      {_MOMENT.format(version=_NEWEST, cube=":cube_id")})""")
 _SET_LIFECYCLE = text("UPDATE memcubes SET lifecycle = :lifecycle WHERE id = :cube_id")
 _SET_FROZEN = text("UPDATE memcubes SET frozen = :frozen WHERE id = :cube_id")
 _SET_ATTRIBUTES = {name: text(f"UPDATE memcubes SET {name} = :value WHERE id = :cube_id") for name in ATTRIBUTES}
@@ -38,10 +47,20 @@ _MOVE_HEAD = text("""
     UPDATE memcubes SET head_version_id = :version_id, head_number = :number, writes = writes + 1
     WHERE id = :cube_id AND head_version_id = :expected""")
 _COUNT_READ = text("UPDATE memcubes SET reads = reads + 1, last_read_at = now() WHERE id = :cube_id")
+# The contextual fingerprint: where a cube has been of use (ids of conversations, agents or callers), how often and when
+# last; the sixteen most recent of these places.
+_NOTE_READ = text("""
+    UPDATE memcubes SET reads = reads + 1, last_read_at = now(), context = context || jsonb_build_object('read_in', (
+      SELECT jsonb_object_agg(place, use) FROM (
+        SELECT place, use FROM jsonb_each(coalesce(context->'read_in', '{}') || jsonb_build_object(
+          CAST(:place AS text), jsonb_build_object('last', now(), 'reads',
+            coalesce(CAST(context #>> ARRAY['read_in', :place, 'reads'] AS bigint), 0) + 1))) AS uses (place, use)
+        ORDER BY use->>'last' DESC LIMIT 16) kept))
+    WHERE id = :cube_id""")
 _INSERT_BLOB = text("INSERT INTO blobs (tenant_id, id) VALUES (:tenant_id, :id)")
 _CUBE = """c.id, c.kind, c.user_id, c.agent_id, c.conversation_id, c.lifecycle, c.frozen,
     c.head_number AS head_version, c.head_version_id, c.priority, c.tags, c.created_at, c.reads, c.writes,
-    c.last_read_at, c.expires_at, c.sensitivity, c.visibility, c.origin, c.semantic_type, c.model"""
+    c.last_read_at, c.expires_at, c.sensitivity, c.visibility, c.origin, c.semantic_type, c.model, c.context"""
 _VERSION = """v.id, v.cube_id, v.number, v.operation, v.parent_id, v.hash, v.parent_hash, v.commitment,
     v.payload_sha256, v.size_bytes, v.fingerprint, v.conversation_id, v.epoch, v.turn_id, v.turn_seq, v.metadata,
     v.valid_from, v.valid_to, v.created_at, v.created_by, v.payload, v.blob_id, v.content"""
@@ -50,6 +69,7 @@ _LOCK_CUBE = text(f"SELECT {_CUBE} FROM memcubes c WHERE c.id = :id FOR UPDATE")
 _LIST_CUBES = text(f"""
     SELECT {_CUBE} FROM memcubes c
     WHERE (CAST(:kind AS text) IS NULL OR c.kind = :kind)
+      AND (CAST(:lifecycle AS text) IS NULL OR c.lifecycle = :lifecycle)
       AND (CAST(:user_id AS text) IS NULL OR c.user_id = :user_id)
       AND (CAST(:conversation_id AS text) IS NULL OR c.conversation_id = :conversation_id)
       AND (CAST(:before AS text) IS NULL OR c.id < :before)
@@ -63,7 +83,7 @@ _LIST_VERSIONS = text(f"""
     ORDER BY v.number DESC LIMIT :limit""")
 # The head of a conversation's state, with what it takes to read it.
 _HEAD = text(f"""
-    SELECT {_VERSION} FROM memcubes c JOIN memcube_versions v ON v.id = c.head_version_id
+    SELECT {_VERSION}, c.frozen FROM memcubes c JOIN memcube_versions v ON v.id = c.head_version_id
     WHERE c.conversation_id = :conversation_id AND c.kind = 'activation'""")
 # A state's own past: every version has at most one of these edges, so this is a line and not a graph. The LIMIT says so
 # to the planner too: each step is one look into the index, also while the table has no statistics yet.
@@ -88,7 +108,9 @@ _ORIGINS = text(f"""{_LINE_CTE}
 _MIGRATED_FROM = text("""
     SELECT e.parent_id FROM memcube_versions v JOIN lineage_edges e ON e.child_id = v.id AND e.relation = 'converts'
     WHERE v.cube_id = :cube_id AND v.epoch = :epoch AND v.operation = 'migrate'""")
-_VERSION_BY_ID = text(f"SELECT {_VERSION} FROM memcube_versions v WHERE v.id = :id")
+_VERSION_BY_ID = text(f"""
+    SELECT {_VERSION}, {_MOMENT.format(version="v.created_at", cube="v.cube_id")} AS moment
+    FROM memcube_versions v WHERE v.id = :id""")
 # A turn that a rollback left behind still has its state; the newest is the one to fork from.
 _LEFT_BEHIND = text(f"""
     SELECT {_VERSION} FROM memcube_versions v
@@ -116,6 +138,28 @@ _NODES = text("""
     SELECT v.id, v.cube_id, v.number, c.kind, v.operation, v.conversation_id, v.turn_id, v.turn_seq, v.epoch,
       v.created_at
     FROM memcube_versions v JOIN memcubes c ON c.id = v.cube_id WHERE v.id = ANY(:ids) ORDER BY v.id""")
+_EVENTS = text("""
+    SELECT id, cube_id, event, from_lifecycle, to_lifecycle, reason, details, created_at, created_by FROM cube_events
+    WHERE cube_id = :cube_id AND (CAST(:before AS text) IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit""")
+_CREATED = text("""
+    SELECT reason, details, created_by, created_at FROM cube_events WHERE cube_id = :cube_id AND event = 'create'
+    ORDER BY id LIMIT 1""")
+_STATE_OF = text("""
+    SELECT id, lifecycle, frozen FROM memcubes WHERE conversation_id = :conversation_id AND kind = 'activation'""")
+# What the versions of a cube were made from, and what was made from them, in other cubes.
+_RELATIVES = text("""
+    SELECT 'parent' AS side, e.relation, o.cube_id, o.id AS version_id, o.number, c.kind
+    FROM memcube_versions v JOIN lineage_edges e ON e.child_id = v.id JOIN memcube_versions o ON o.id = e.parent_id
+    JOIN memcubes c ON c.id = o.cube_id WHERE v.cube_id = :cube_id AND o.cube_id <> :cube_id
+    UNION ALL
+    SELECT 'child', e.relation, o.cube_id, o.id, o.number, c.kind
+    FROM memcube_versions v JOIN lineage_edges e ON e.parent_id = v.id JOIN memcube_versions o ON o.id = e.child_id
+    JOIN memcubes c ON c.id = o.cube_id WHERE v.cube_id = :cube_id AND o.cube_id <> :cube_id
+    ORDER BY side, version_id, relation LIMIT :limit""")
+_PARENTS = text(f"""
+    SELECT {_VERSION}, e.relation, c.kind FROM lineage_edges e JOIN memcube_versions v ON v.id = e.parent_id
+    JOIN memcubes c ON c.id = v.cube_id
+    WHERE e.child_id = ANY(:child_ids) AND e.relation = ANY(:relations) ORDER BY v.id""")
 _EDGES = text("""
     SELECT child_id AS child, parent_id AS parent, relation FROM lineage_edges
     WHERE child_id = ANY(:ids) AND parent_id = ANY(:ids) ORDER BY child_id, parent_id, relation""")
@@ -170,6 +214,11 @@ def count_read(work: UnitOfWork, cube_id: str) -> None:
     work.queue(_COUNT_READ, cube_id=cube_id)
 
 
+def note_read(work: UnitOfWork, *, cube_id: str, place: str) -> None:
+    """Counts a read, and where it was of use: the id of a conversation, an agent or a caller."""
+    work.queue(_NOTE_READ, cube_id=cube_id, place=place)
+
+
 def insert_blob(work: UnitOfWork, blob_id: str) -> None:
     work.queue(_INSERT_BLOB, tenant_id=work.tenant_id, id=blob_id)
 
@@ -186,7 +235,13 @@ async def get_version(work: UnitOfWork, cube_id: str, number: int) -> RowMapping
     return await work.first(_GET_VERSION, cube_id=cube_id, number=number)
 
 
+async def now(work: UnitOfWork) -> datetime:
+    """The database's clock: of a cube that is just being made."""
+    return cast(datetime, (await work.one(_NOW))["moment"])
+
+
 async def version_by_id(work: UnitOfWork, version_id: str) -> RowMapping:
+    """With `moment`: when a version that follows it is made, if its cube is locked."""
     return await work.one(_VERSION_BY_ID, id=version_id)
 
 
@@ -199,6 +254,7 @@ async def list_versions(work: UnitOfWork, *, cube_id: str, before: int | None, l
 
 
 async def head(work: UnitOfWork, conversation_id: str) -> RowMapping:
+    """With `moment`: when a version that follows it is made, if the conversation is locked."""
     return await work.one(_HEAD, conversation_id=conversation_id)
 
 
@@ -230,6 +286,29 @@ async def reached(work: UnitOfWork, *, cube_id: str, up: bool, depth: int, limit
     """Versions within `depth` edges of a cube, nearest first, each with its distance."""
     rows = await work.all(_LINEAGE_UP if up else _LINEAGE_DOWN, cube_id=cube_id, depth=depth, limit=limit)
     return {row["id"]: row["depth"] for row in rows}
+
+
+async def events(work: UnitOfWork, *, cube_id: str, before: str | None, limit: int) -> Sequence[RowMapping]:
+    return await work.all(_EVENTS, cube_id=cube_id, before=before, limit=limit)
+
+
+async def created(work: UnitOfWork, cube_id: str) -> RowMapping | None:
+    """How the cube came to be; None for one that is older than its events."""
+    return await work.first(_CREATED, cube_id=cube_id)
+
+
+async def state_of(work: UnitOfWork, conversation_id: str) -> RowMapping:
+    return await work.one(_STATE_OF, conversation_id=conversation_id)
+
+
+async def relatives(work: UnitOfWork, *, cube_id: str, limit: int) -> Sequence[RowMapping]:
+    """Versions of other cubes that are one edge away."""
+    return await work.all(_RELATIVES, cube_id=cube_id, limit=limit)
+
+
+async def parents(work: UnitOfWork, child_ids: Sequence[str], relations: Sequence[str]) -> Sequence[RowMapping]:
+    """The versions that these came from by one of these relations, oldest first."""
+    return await work.all(_PARENTS, child_ids=list(child_ids), relations=list(relations))
 
 
 async def nodes(work: UnitOfWork, ids: list[str]) -> Sequence[RowMapping]:

@@ -20,6 +20,8 @@ from memos.kit.ids import new_id
 
 # What goes when a version is erased: everything in its row that holds, or lets one test a guess at, what was said.
 ERASED_WITH_PAYLOAD = frozenset({"nonce", "blob_id", "content", "payload_sha256", "written"})
+# Of a version's metadata, what its caller wrote into it: it goes with the payload too.
+CALLERS_METADATA = "user"
 GATE_DIGITS = 6
 Operation = Literal[
     "create", "revise", "advance", "merge", "split", "convert", "distil", "rollback", "fork", "import", "migrate"
@@ -56,9 +58,9 @@ class VersionStep:
     valid_to: datetime | None = None
 
 
-def version_columns(step: VersionStep, parent: RowMapping | None) -> dict[str, Any]:
-    """The row of the version after `parent` (None: the first), hashed and committed to."""
-    created_at = datetime.now(UTC)
+def version_columns(step: VersionStep, parent: RowMapping | None, *, at: datetime) -> dict[str, Any]:
+    """The row of the version after `parent` (None: the first), hashed and committed to. `at` is the database's time,
+    read under the lock that makes it the next one (`moment` in `memos.cubes.store`)."""
     nonce = secrets.token_bytes(32)
     sealed = commitment(nonce, step.payload.sha256, step.written)
     facts = VersionFacts(
@@ -69,7 +71,7 @@ def version_columns(step: VersionStep, parent: RowMapping | None) -> dict[str, A
         conversation_id=step.conversation_id,
         epoch=step.epoch,
         turn_id=step.turn_id,
-        created_at=timestamp(created_at),
+        created_at=timestamp(at),
         created_by=step.created_by,
         valid_from=None if step.valid_from is None else timestamp(step.valid_from),
         valid_to=None if step.valid_to is None else timestamp(step.valid_to),
@@ -99,7 +101,7 @@ def version_columns(step: VersionStep, parent: RowMapping | None) -> dict[str, A
         "turn_seq": step.turn_seq,
         "valid_from": step.valid_from,
         "valid_to": step.valid_to,
-        "created_at": created_at,
+        "created_at": at,
         "created_by": step.created_by,
     }
 

@@ -13,6 +13,7 @@ from sqlalchemy import RowMapping
 
 from memos.conversations import store as conversations
 from memos.cubes import store as cubes
+from memos.cubes.changes import CubeFrozen
 from memos.cubes.versions import Payload, VersionStep, blob_key, state_ref, version_columns, written_column
 from memos.generation.port import Advanced, Generator, ModelMismatch, StateUnreadable
 from memos.kit.db import Database
@@ -48,6 +49,8 @@ class AdvanceTask:
                     return "settled"
                 if turn["status"] == "accepted":
                     return "waiting"
+                if head["frozen"]:  # freezing is refused while turns are pending, so somebody went past the service
+                    raise CubeFrozen(f"cube {head['cube_id']} is frozen and turn {turn['id']} is pending")
                 blob_id = new_id("blob")
                 cubes.insert_blob(work, blob_id)
             model, result = await self._compute(head, turn, blob_id)
@@ -98,7 +101,7 @@ class AdvanceTask:
                 metadata={"health": result.health},
                 written=written_column(result.written),
             )
-            columns = version_columns(step, head)
+            columns = version_columns(step, now, at=now["moment"])
             cubes.insert_version(work, columns)
             ours = turn["conversation_id"] == conversation_id  # a fork also rebuilds from turns of its parent
             if ours and not await store.apply(

@@ -3,6 +3,7 @@
 from sqlalchemy import RowMapping
 
 from memos.conversations import store as conversations
+from memos.conversations.service import open_state
 from memos.cubes import store as cubes
 from memos.kit.errors import NotFound, TooLarge, TooMany
 from memos.kit.pages import decode_number, page
@@ -56,15 +57,17 @@ async def listing(
 
 
 async def take_in(
-    work: UnitOfWork, conversation_id: str, wanted: TurnImport, *, max_input_chars: int, max_pending: int
+    work: UnitOfWork, conversation_id: str, wanted: TurnImport, *, by: str, max_input_chars: int, max_pending: int
 ) -> Imported:
-    """Adds exchanges held elsewhere to the line, to be taken into the state in order, without generating."""
+    """Adds exchanges held elsewhere to the line, to be taken into the state in order, without generating. Raises
+    CubeFrozen or NotLive for a conversation whose state takes nothing more in."""
     longest = max(max(len(turn.input), len(turn.output)) for turn in wanted.turns)
     if longest > max_input_chars:
         raise TooLarge(f"a text has {longest} characters; {max_input_chars} is the most")
     locked = await conversations.lock(work, conversation_id)
     if locked is None:
         raise NotFound(f"there is no conversation {conversation_id}")
+    await open_state(work, conversation_id, by=by)
     if await store.pending_up_to(work, conversation_id=conversation_id, seq=locked["next_seq"]) >= max_pending:
         raise TooMany("this conversation has as many unapplied turns as it may")
     ids = await store.insert_imported(

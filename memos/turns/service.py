@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 from sqlalchemy import RowMapping
 
-from memos.conversations.service import move_to_model
+from memos.conversations.service import move_to_model, open_state
 from memos.cubes.versions import state_ref
 from memos.generation.port import Finished, GenerateRequest, Generator, ModelIdentity, StateUnreadable
 from memos.idempotency import store as keys
@@ -135,7 +135,8 @@ class TurnService:
         return run
 
     async def _accept(self, work: UnitOfWork, model: ModelIdentity, columns: dict[str, Any]) -> RowMapping:
-        """The turn's place in the line. A conversation of another model first moves to this one (DESIGN 6b)."""
+        """The turn's place in the line. An archived state is activated for it; a conversation of another model first
+        moves to this one (DESIGN 6b)."""
         conversation_id = columns["conversation_id"]
         place = await store.accept(work, **columns)
         if place is not None:
@@ -143,11 +144,12 @@ class TurnService:
         pinned = await store.pinned_to(work, conversation_id)
         if pinned is None:
             raise NotFound(f"there is no conversation {conversation_id}")
+        await open_state(work, conversation_id, by=columns["id"])
         if pinned != model.fingerprint:
             await move_to_model(work, conversation_id, model, created_by=MIGRATED_BY)
             await outbox.record(work, task=ADVANCE, subject=conversation_id, turn_id=None)
             work.after_commit(lambda: self._wake(conversation_id))
-            place = await store.accept(work, **columns)
+        place = await store.accept(work, **columns)
         if place is None:
             raise TooMany("this conversation has as many unapplied turns as it may")
         return place

@@ -15,13 +15,17 @@ Order = Literal["asc", "desc"]
 _COLUMNS = """t.id, t.conversation_id, t.seq, t.epoch, t.status, t.input, t.output, t.finish_reason, t.base_version_id,
     t.base_number, t.written_version_id, t.written_number, t.lag, t.prompt_tokens, t.completion_tokens, t.timings_ms,
     t.error, t.created_at"""
-# Takes the next place in the line under the conversation's row lock, if there is room for one more unapplied turn and
-# the conversation is pinned to the model that will answer.
+# The conversation's row lock, taken by a statement of its own: what the next one reads is then no older than the lock.
+_HOLD = text("SELECT FROM conversations WHERE id = :conversation_id FOR NO KEY UPDATE")
+# Takes the next place in the line under that lock, if there is room for one more unapplied turn, the conversation is
+# pinned to the model that will answer, and its state is open to change.
 _ACCEPT = text("""
     WITH place AS (
       UPDATE conversations c SET next_seq = c.next_seq + 1
       WHERE c.id = :conversation_id AND c.fingerprint = :fingerprint AND :most_pending >
         (SELECT count(*) FROM turns p WHERE p.conversation_id = c.id AND p.status IN ('accepted', 'answered'))
+        AND EXISTS (SELECT FROM memcubes m WHERE m.conversation_id = c.id AND m.kind = 'activation'
+                      AND m.lifecycle IN ('generated', 'activated') AND NOT m.frozen)
       RETURNING c.next_seq - 1 AS seq, c.epoch)
     INSERT INTO turns (tenant_id, id, conversation_id, seq, epoch, status, input, consistency, idempotency_key,
       lease_owner, lease_token, lease_expires_at)
@@ -99,7 +103,8 @@ _READS = text("""
 
 
 async def accept(work: UnitOfWork, **columns: Any) -> RowMapping | None:
-    """The new turn's place; None if the conversation is full, not there, or pinned to another model."""
+    """The new turn's place; None if the conversation is full, not there, closed, or pinned to another model."""
+    work.queue(_HOLD, conversation_id=columns["conversation_id"])
     return await work.first(_ACCEPT, tenant_id=work.tenant_id, **columns)
 
 

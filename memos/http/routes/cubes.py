@@ -9,6 +9,7 @@ from memos.cubes.schemas import Cube, Kind, Lineage, Version, VersionRecord
 from memos.cubes.versions import state_ref
 from memos.generation.port import ModelMismatch
 from memos.http.deps import CubeId, Cursor, Limit, Reader, RuntimeDep, problems
+from memos.kernel.lifecycle import Lifecycle
 from memos.kit.pages import decode, decode_number, page
 from memos.kit.schema import Page
 
@@ -22,6 +23,7 @@ async def listing(
     runtime: RuntimeDep,
     caller: Reader,
     kind: Kind | None = None,
+    lifecycle: Lifecycle | None = None,
     user_id: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
     conversation_id: Annotated[str | None, Query(pattern=r"^conv_[0-9a-f]{32}$")] = None,
     limit: Limit = 50,
@@ -32,6 +34,7 @@ async def listing(
         rows = await store.list_cubes(
             work,
             kind=kind,
+            lifecycle=lifecycle,
             user_id=user_id,
             conversation_id=conversation_id,
             before=decode(cursor, "cube"),

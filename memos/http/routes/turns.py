@@ -163,6 +163,7 @@ async def take_in(
             work,
             conversation_id,
             body,
+            by=caller.key_id,
             max_input_chars=runtime.settings.max_input_chars,
             max_pending=runtime.settings.max_pending_turns,
         ),
