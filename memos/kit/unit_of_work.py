@@ -28,10 +28,15 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from memos.kit.errors import Unavailable
+from memos.kit.actor import SERVICE, TenantView, Witness
+from memos.kit.errors import Forbidden, Unavailable
 from memos.kit.transactions import OPEN
 
 _BIND = text("SELECT set_config('memos.tenant', :tenant, true)")
+_BIND_ACTOR = text("""
+    SELECT set_config('memos.tenant', :tenant, true), set_config('memos.actor', :actor, true),
+      set_config('memos.user', :user, true), set_config('memos.agent', :agent, true),
+      set_config('memos.roles', :roles, true)""")
 _BEGIN, _COMMIT = text("BEGIN"), text("COMMIT")
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
@@ -44,6 +49,13 @@ class DatabaseUnavailable(Unavailable):
     """The database cannot be reached."""
 
     code = "database_unavailable"
+
+
+class NotYours(Forbidden):
+    """You may not change that."""
+
+    code = "not_yours"
+    hint = "Act as its owner (X-Memos-User, X-Memos-Agent), or be granted leave with POST /v1/cubes/{id}/grants."
 
 
 @lru_cache(maxsize=4096)
@@ -86,6 +98,8 @@ class UnitOfWork:
 
     def __init__(self, engine: AsyncEngine, tenant_id: str) -> None:
         self.tenant_id = tenant_id
+        self._bind = _binding(tenant_id)
+        self._witness = _witness(tenant_id)
         self._engine = engine
         self._checkout = Checkout(engine)
         self._raw: Connection | None = None
@@ -108,17 +122,21 @@ class UnitOfWork:
         if self._token is not None:
             OPEN.reset(self._token)
         try:
+            if error is None and self._witness is not None:
+                self._witness.before_commit(self)
             if error is None and (self._begun or self._queued):
                 await self._commit()
         except Exception as failure:
-            raise_translated(failure)
+            raise_translated(self._refused(failure) or failure)
         finally:
             await self._checkout.give_back()
         if error is not None:
-            replacement = translated(error)
+            replacement = self._refused(error) or translated(error)
             if replacement is not error:
                 raise replacement from error
             return
+        if self._witness is not None:
+            self._witness.committed()
         for call in self._after_commit:
             call()
 
@@ -158,13 +176,21 @@ class UnitOfWork:
     async def _send(self, wanted: Sequence[Wanted]) -> list[Cursor]:
         if self._raw is None:
             raise RuntimeError("a unit of work is used inside its `async with` block only")
-        begins = [] if self._begun else [(_BEGIN, {}), (_BIND, {"tenant": self.tenant_id})]
+        begins = [] if self._begun else [(_BEGIN, {}), self._bind]
+        if self._witness is not None:
+            for one in (*self._queued, *wanted):
+                self._witness.saw(*one)
         everything = [*begins, *self._queued, *wanted]
         self._begun, self._queued = True, []
         if len(everything) == 1:
             return [await run_statement(self._raw, *everything[0])]
         async with self._raw.pipeline():
             return [await run_statement(self._raw, *one) for one in everything]
+
+    def _refused(self, error: BaseException) -> NotYours | None:
+        """Row-level security refused what a limited actor wanted to write."""
+        limited = isinstance(self.tenant_id, TenantView) and self.tenant_id.actor.limited
+        return NotYours() if limited and isinstance(error, psycopg.errors.InsufficientPrivilege) else None
 
     async def _commit(self) -> None:
         ended = (await self._send([(_COMMIT, {})]))[-1]
@@ -178,16 +204,27 @@ class SingleStatement(UnitOfWork):
 
     async def _send(self, wanted: Sequence[Wanted]) -> list[Cursor]:
         checkout = Checkout(self._engine)
-        bind = (_BIND, {"tenant": self.tenant_id})
         try:
             raw = await checkout.take()
             async with raw.pipeline():
-                ended = [await run_statement(raw, *one) for one in ((_BEGIN, {}), bind, *wanted, (_COMMIT, {}))]
+                ended = [await run_statement(raw, *one) for one in ((_BEGIN, {}), self._bind, *wanted, (_COMMIT, {}))]
         except Exception as error:
             raise_translated(error)
         finally:
             await checkout.give_back()
         return ended[2:-1]
+
+
+def _binding(tenant_id: str) -> Wanted:
+    """How the tenant, and the actor if it is to be narrowed, are bound."""
+    actor = tenant_id.actor if isinstance(tenant_id, TenantView) else SERVICE
+    bare = {"tenant": str(tenant_id)}
+    return (_BIND_ACTOR, bare | actor.settings()) if actor.limited else (_BIND, bare)
+
+
+def _witness(tenant_id: str) -> Witness | None:
+    witnesses = tenant_id.witnesses if isinstance(tenant_id, TenantView) else None
+    return None if witnesses is None else witnesses.of_unit()
 
 
 async def run_statement(raw: Connection, statement: TextClause, parameters: Mapping[str, Any]) -> Cursor:

@@ -10,6 +10,13 @@ import psycopg
 
 # What the service's role sees of a tenant's table, and nothing else may stand beside it but a door's own policy.
 OURS = "(tenant_id = memos_tenant())"
+# Restrictive policies narrow further, to what an actor within the tenant may see (migration 0006): none may be missing,
+# and none lets anything through by itself.
+ACTOR_POLICIES = {
+    "conversations": {"actor"}, "turns": {"actor"}, "memcubes": {"actor", "actor_adds"},
+    "memcube_versions": {"actor", "actor_adds"}, "cube_events": {"actor"}, "lineage_edges": {"actor"},
+    "turn_reads": {"actor"}, "cube_grants": {"actor_adds", "actor_changes"},
+}  # fmt: skip
 DOORS = {"memos_door_key", "memos_door_tenants", "memos_door_claim"}
 ROLES = {"memos_owner", "memos_app", "memos_door"}
 Connection = psycopg.Connection[Any]
@@ -56,7 +63,14 @@ def holes(connection: Connection) -> list[str]:
             found.append(f"{table}: no policy binds it to the tenant")
         elif mine != (expected, expected, "*", True, ["memos_app"]):
             found.append(f"{table}: its policy is not the one that binds it to the tenant: {mine}")
+        narrowing = {
+            name for name, (using, check, _, permissive, roles) in policies.items()
+            if not permissive and roles == ["memos_app"] and "memos_actor()" in (using or check)
+        }  # fmt: skip
+        found += [f"{table}: no policy {name!r} narrows it" for name in ACTOR_POLICIES.get(table, set()) - narrowing]
         for name, (_, _, _, _, roles) in policies.items():
+            if name in narrowing:
+                continue
             if name != "door" or roles != ["memos_door"]:
                 found.append(f"{table}: a policy {name!r} lets {roles} through")
     return found

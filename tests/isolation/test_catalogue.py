@@ -40,6 +40,15 @@ PLANTS = {
     "a policy lets all in": ("ALTER POLICY tenant ON blobs WITH CHECK (true)", "blobs: its policy is not"),
     "a policy is added": ("CREATE POLICY more ON memcubes TO memos_app USING (true)", "memcubes: a policy 'more'"),
     "a door is opened to all": ("CREATE POLICY door ON turns USING (true)", "turns: a policy 'door'"),
+    "an actor's policy is dropped": ("DROP POLICY actor ON memcubes", "memcubes: no policy 'actor' narrows it"),
+    "an actor's policy lets through": (
+        "DROP POLICY actor ON turns; CREATE POLICY actor ON turns TO memos_app USING (true)",
+        "turns: no policy 'actor' narrows it",
+    ),
+    "an actor's policy lets all see": (
+        "ALTER POLICY actor ON conversations USING (true)",
+        "conversations: no policy 'actor' narrows it",
+    ),
     "security is off": ("ALTER TABLE turns DISABLE ROW LEVEL SECURITY", "turns: row-level security is off"),
     "security is not forced": ("ALTER TABLE turns NO FORCE ROW LEVEL SECURITY", "turns: its owner escapes"),
     "a new table": ("CREATE TABLE notes (tenant_id text, body text)", "notes: row-level security is off"),
@@ -77,6 +86,10 @@ def test_the_service_may_not_rewrite_history(scratch: Addresses) -> None:
             ("memcubes", "DELETE TRUNCATE"),
             ("api_keys", "DELETE TRUNCATE"),
             ("tenants", "UPDATE DELETE TRUNCATE"),
+            ("cube_events", "UPDATE DELETE TRUNCATE"),
+            ("audit_log", "UPDATE DELETE TRUNCATE"),
+            ("audit_chain", "UPDATE DELETE TRUNCATE"),
+            ("cube_grants", "DELETE TRUNCATE"),
         ):
             for verb in verbs.split():
                 (may,) = connection.execute("SELECT has_table_privilege('memos_app', %s, %s)", [table, verb]).fetchone()  # type: ignore[misc]
