@@ -132,7 +132,8 @@ async def create(work: UnitOfWork, new: NewCube) -> RowMapping:
     )
     _insert(work, columns, new.parents)
     by, reason = new.created_by, new.reason
-    record(work, step.cube_id, "create", reason=reason, by=by, details=new.details, to="generated")
+    begun = {name: _plain(getattr(new, name)) for name in sorted(store.ATTRIBUTES)}  # what `as_of` begins with
+    record(work, step.cube_id, "create", reason=reason, by=by, details={**new.details, "to": begun}, to="generated")
     cube = await lock(work, step.cube_id)
     if not new.activate:
         return cube

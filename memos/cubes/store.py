@@ -23,7 +23,8 @@ _INSERT_FULL_CUBE = text("""
 # database's, taken in a statement that runs under the lock, and never goes back, though a clock may.
 _MOMENT = """greatest(clock_timestamp(), {version} + interval '1 microsecond',
       (SELECT max(e.created_at) FROM cube_events e WHERE e.cube_id = {cube}) + interval '1 microsecond')"""
-_NOW = text("SELECT clock_timestamp() AS moment")
+# The transaction is known to be one that writes before the clock is read: `as_of` waits for such (memos/timemachine).
+_NOW = text("SELECT CAST(pg_current_xact_id() AS text) AS xid, clock_timestamp() AS moment")
 _NEWEST = "(SELECT v.created_at FROM memcube_versions v WHERE v.cube_id = :cube_id ORDER BY v.number DESC LIMIT 1)"
 _INSERT_EVENT = text(f"""
     INSERT INTO cube_events (tenant_id, id, cube_id, event, from_lifecycle, to_lifecycle, reason, details, created_by,
@@ -64,6 +65,7 @@ _CUBE = """c.id, c.kind, c.user_id, c.agent_id, c.conversation_id, c.lifecycle, 
 _VERSION = """v.id, v.cube_id, v.number, v.operation, v.parent_id, v.hash, v.parent_hash, v.commitment,
     v.payload_sha256, v.size_bytes, v.fingerprint, v.conversation_id, v.epoch, v.turn_id, v.turn_seq, v.metadata,
     v.valid_from, v.valid_to, v.created_at, v.created_by, v.payload, v.blob_id, v.content"""
+VERSION_COLUMNS = _VERSION  # of `memcube_versions v`
 _GET_CUBE = text(f"SELECT {_CUBE} FROM memcubes c WHERE c.id = :id")
 _LOCK_CUBE = text(f"SELECT {_CUBE} FROM memcubes c WHERE c.id = :id FOR UPDATE")
 _LIST_CUBES = text(f"""
@@ -83,7 +85,8 @@ _LIST_VERSIONS = text(f"""
     ORDER BY v.number DESC LIMIT :limit""")
 # The head of a conversation's state, with what it takes to read it.
 _HEAD = text(f"""
-    SELECT {_VERSION}, c.frozen FROM memcubes c JOIN memcube_versions v ON v.id = c.head_version_id
+    SELECT {_VERSION}, c.frozen, {_MOMENT.format(version="v.created_at", cube="v.cube_id")} AS moment
+    FROM memcubes c JOIN memcube_versions v ON v.id = c.head_version_id
     WHERE c.conversation_id = :conversation_id AND c.kind = 'activation'""")
 # A state's own past: every version has at most one of these edges, so this is a line and not a graph. The LIMIT says so
 # to the planner too: each step is one look into the index, also while the table has no statistics yet.
@@ -236,7 +239,7 @@ async def get_version(work: UnitOfWork, cube_id: str, number: int) -> RowMapping
 
 
 async def now(work: UnitOfWork) -> datetime:
-    """The database's clock: of a cube that is just being made."""
+    """The database's clock, for the first version of a cube that is just being made."""
     return cast(datetime, (await work.one(_NOW))["moment"])
 
 

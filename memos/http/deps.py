@@ -12,6 +12,7 @@ from memos.idempotency.service import Claim
 from memos.kernel.canonical import canonical_json
 from memos.keys.schemas import Scope
 from memos.keys.service import Principal
+from memos.kit.schema import WITHOUT_NUL, Moment
 from memos.runtime import Runtime
 
 MOST_PER_PAGE = 200
@@ -57,9 +58,17 @@ IdempotencyKey = Annotated[
 Limit = Annotated[int, Query(ge=1, le=MOST_PER_PAGE)]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")]
 
+AsOf = Annotated[
+    Moment | None, Query(description="As it was at this moment that is over: what memos knew then (system time).")
+]
+ValidAt = Annotated[
+    Moment | None, Query(description="What was so at this moment, as known at `as_of` (world time); plaintext only.")
+]
+
 ID = r"_[0-9a-f]{32}$"
 ConversationId = Annotated[str, Path(pattern="^conv" + ID)]
 TurnId = Annotated[str, Path(pattern="^turn" + ID)]
+UserOf = Annotated[str, Path(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
 CubeId = Annotated[str, Path(pattern="^cube" + ID)]
 JobId = Annotated[str, Path(pattern="^job" + ID)]
 KeyId = Annotated[str, Path(pattern="^key" + ID)]

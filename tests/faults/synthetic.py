@@ -7,6 +7,7 @@ the state takes turns in in order. What it makes is what the history checker mus
 import json
 import random
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from memos.cubes.versions import Payload, VersionStep, version_columns, written_column
@@ -123,7 +124,7 @@ class _Conversation:
         if self._line:
             last = self._line[-1]
             parent = {"id": last.id, "number": last.number, "hash": last.hash}
-        columns = version_columns(step, parent)
+        columns = version_columns(step, parent, at=datetime.now(UTC))
         row = VersionRow(**{name: columns[name] for name in VersionRow.__slots__})
         self._line.append(row)
         return row

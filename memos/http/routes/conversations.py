@@ -14,6 +14,7 @@ from memos.conversations.schemas import (
 )
 from memos.http.deps import (
     App,
+    AsOf,
     ConversationId,
     Cursor,
     IdempotencyKey,
@@ -28,6 +29,8 @@ from memos.idempotency.service import once
 from memos.kit.pages import decode, page
 from memos.kit.schema import Page
 from memos.kit.wakeups import OUTBOX
+from memos.timemachine import service as past
+from memos.timemachine.schemas import ConversationThen
 from memos.turns.service import conversation_channel
 
 router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
@@ -64,7 +67,12 @@ async def listing(
 
 
 @router.get("/{conversation_id}", responses=problems(404))
-async def get(runtime: RuntimeDep, caller: Reader, conversation_id: ConversationId) -> Conversation:
+async def get(
+    runtime: RuntimeDep, caller: Reader, conversation_id: ConversationId, as_of: AsOf = None
+) -> Conversation | ConversationThen:
+    """As it is; with `as_of`, as it was: its state, and the turns that it held."""
+    if as_of is not None:
+        return await past.conversation_then(runtime.database, caller.tenant_id, conversation_id, as_of)
     async with runtime.database.unit_of_work(caller.tenant_id) as work:
         return await service.get(work, conversation_id)
 

@@ -8,10 +8,12 @@ from memos.cubes import service, store
 from memos.cubes.schemas import Cube, Kind, Lineage, Version, VersionRecord
 from memos.cubes.versions import state_ref
 from memos.generation.port import ModelMismatch
-from memos.http.deps import CubeId, Cursor, Limit, Reader, RuntimeDep, problems
+from memos.http.deps import AsOf, CubeId, Cursor, Limit, Reader, RuntimeDep, ValidAt, problems
 from memos.kernel.lifecycle import Lifecycle
 from memos.kit.pages import decode, decode_number, page
 from memos.kit.schema import Page
+from memos.timemachine import service as past
+from memos.timemachine.schemas import CubeThen
 
 router = APIRouter(prefix="/v1/cubes", tags=["cubes"])
 Number = Annotated[int, Path(ge=0, le=2**31 - 1)]
@@ -26,10 +28,14 @@ async def listing(
     lifecycle: Lifecycle | None = None,
     user_id: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
     conversation_id: Annotated[str | None, Query(pattern=r"^conv_[0-9a-f]{32}$")] = None,
+    as_of: AsOf = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[Cube]:
-    """Newest first."""
+) -> Page[Cube] | Page[CubeThen]:
+    """Newest first; with `as_of`, those that were there then, as they were."""
+    if as_of is not None:
+        chosen = {"kind": kind, "lifecycle": lifecycle, "user_id": user_id, "conversation_id": conversation_id}
+        return await past.page_then(runtime.database, caller.tenant_id, as_of, cursor=cursor, limit=limit, **chosen)
     async with runtime.database.unit_of_work(caller.tenant_id) as work:
         rows = await store.list_cubes(
             work,
@@ -44,7 +50,12 @@ async def listing(
 
 
 @router.get("/{cube_id}", responses=problems(404))
-async def get(runtime: RuntimeDep, caller: Reader, cube_id: CubeId) -> Cube:
+async def get(
+    runtime: RuntimeDep, caller: Reader, cube_id: CubeId, as_of: AsOf = None, valid_at: ValidAt = None
+) -> Cube | CubeThen:
+    """As it is; with `as_of` or `valid_at`, as it was, with what it said."""
+    if as_of is not None or valid_at is not None:
+        return await past.cube_then(runtime.database, caller.tenant_id, cube_id, as_of, valid_at)
     async with runtime.database.unit_of_work(caller.tenant_id) as work:
         return await service.get(work, cube_id)
 

@@ -1,0 +1,91 @@
+"""The past over REST: a cube, a conversation or a user as they were; what differs between two versions; and going back,
+forking and merging.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from memos.cubes.schemas import Cube, Kind, Version
+from memos.kit.schema import Answer, Body, Integer, UserId, shown
+
+
+class CubeThen(Answer):
+    """A cube as it was: what is not here (how often it was read) is counted and not remembered."""
+
+    as_of: datetime = Field(description="System time: what memos knew at this moment.")
+    valid_at: datetime | None = Field(description="World time: what was so at this moment, as known at `as_of`.")
+    id: str
+    kind: Kind
+    user_id: str | None
+    agent_id: str | None
+    conversation_id: str | None
+    origin: str
+    model: str | None
+    created_at: datetime
+    lifecycle: str
+    frozen: bool
+    semantic_type: str | None
+    visibility: str
+    sensitivity: str
+    priority: int
+    tags: list[str]
+    expires_at: datetime | None
+    head_version: int = Field(description="The newest version at `as_of`.")
+    version: Version = Field(description="That version; with `valid_at`, the one that was so then.")
+    content: str | None = Field(description="The text of `version`; null for tensors, and for what has been erased.")
+
+
+class HeldTurn(Answer):
+    """A turn that a memory held, by its place in the conversation's line. A fork also holds turns of its parent."""
+
+    turn_id: str
+    seq: int
+    conversation_id: str = Field(description="Whose state took it in: this one's, or that of a fork's parent.")
+    version: int = Field(description="The version of that state.")
+
+
+class ConversationThen(Answer):
+    """A conversation as it was."""
+
+    as_of: datetime
+    id: str
+    user_id: str
+    agent_id: str | None
+    title: str | None
+    metadata: dict[str, Any]
+    created_at: datetime
+    epoch: int
+    fingerprint: str | None = Field(description="The model that had made the memory.")
+    state_cube_id: str
+    state_version: int
+    lifecycle: str
+    frozen: bool
+    version: Version
+    turns: list[HeldTurn] = Field(description="The turns that the memory held, oldest first.")
+
+
+class CubeRollback(Body):
+    model_config = shown({"to_version": 0})
+
+    to_version: Integer = Field(ge=0, le=2**31 - 1, description="The number of the version to restore.")
+
+
+class CubeRolledBack(Answer):
+    cube: Cube
+    version: Version = Field(description="The version that was appended.")
+
+
+class CubeFork(Body):
+    model_config = shown({"at_version": 0})
+
+    at_version: Integer = Field(ge=0, le=2**31 - 1, description="The number of the version to begin with.")
+    user_id: UserId | None = Field(None, description="Whose the new cube is; else the source's.")
+    agent_id: UserId | None = None
+
+
+class Forked(Answer):
+    cube: Cube
+    from_cube_id: str
+    at_version: int
