@@ -33,6 +33,7 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "GET /v1/cubes/{cube_id}/versions/{number}": None,
     "GET /v1/cubes/{cube_id}/versions/{number}/payload": None,
     "GET /v1/cubes/{cube_id}/lineage": None,
+    "GET /v1/users/{user_id}/memory": None,
     "GET /v1/jobs": None,
     "GET /v1/jobs/{job_id}": None,
     "POST /v1/jobs/{job_id}/retry": None,
@@ -98,8 +99,8 @@ def test_what_is_the_others_does_not_exist(live: Live, tenants: tuple[Tenant, Te
     mine, other = tenants[::-1] if turned else tenants
     before = _everything(live, other)
     method, path = call.split(" ")
-    names_something = "{" in path.replace("{number}", "")
-    address = path.format(**other.ids, number=1)
+    names_something = "{" in path.replace("{number}", "").replace("{user_id}", "")  # a user is a name of the caller's
+    address = path.format(**other.ids, number=1, user_id="the-same-user")
     headers = {"Idempotency-Key": f"{turned}:{call.replace(' ', ':')}"}
     answer = mine.client.request(method, address, json=BODIES[call], headers=headers)
     if names_something:
