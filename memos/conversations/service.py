@@ -178,40 +178,6 @@ async def fork(work: UnitOfWork, conversation_id: str, wanted: ForkRequest, crea
     return await get(work, fork_id)
 
 
-async def move_to_model(work: UnitOfWork, conversation_id: str, model: ModelIdentity, created_by: str) -> None:
-    """Pins a conversation to another model: a new epoch begins, at that model's start state.
-
-    The turns of the present line are then taken in again, in order, by the advance task. Older states stay readable.
-    """
-    locked = await _locked(work, conversation_id)
-    if locked["fingerprint"] == model.fingerprint:
-        return
-    head = await cubes.head(work, conversation_id)
-    epoch = locked["epoch"] + 1
-    source, replay_to = head["id"], head["turn_seq"] or 0
-    if replay_to < locked["replay_to"]:
-        # An upgrade in the middle of a rebuild: what that one was to take in is still to be taken in.
-        source = await cubes.migrated_from(work, cube_id=head["cube_id"], epoch=locked["epoch"])
-        replay_to = locked["replay_to"]
-    await store.raise_epoch(work, conversation_id, fingerprint=model.fingerprint, replay_to=replay_to)
-    step = VersionStep(
-        cube_id=head["cube_id"],
-        operation="migrate",
-        payload=Payload("start", model.start_sha256, model.start_bytes),
-        fingerprint=model.fingerprint,
-        conversation_id=conversation_id,
-        epoch=epoch,
-        created_by=created_by,
-        metadata={"model": model.details, "from": head["fingerprint"]},
-    )
-    columns = version_columns(step, head, at=head["moment"])
-    cubes.insert_version(work, columns)
-    cubes.insert_edge(work, child_id=columns["id"], parent_id=source, relation="converts")
-    cubes.move_head(
-        work, cube_id=head["cube_id"], version_id=columns["id"], number=columns["number"], expected=head["id"]
-    )
-
-
 async def _begin_line(work: UnitOfWork, first: VersionStep, user_id: str, agent_id: str | None) -> str:
     columns = version_columns(first, None, at=await cubes.now(work))
     cubes.insert_cube(
@@ -255,5 +221,6 @@ async def _on_line(
         return None
     for row in line:
         if (row["turn_seq"] or 0) <= seq and row["operation"] in ("advance", "create", "migrate"):
-            return await cubes.version_by_id(work, row["id"])
+            version = await cubes.version_by_id(work, row["id"])
+            return None if version["payload"] == "erased" else version
     return None

@@ -6,6 +6,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, text
 
+from memos.conversations.errors import UnderErasure
 from memos.kit.unit_of_work import UnitOfWork
 
 _VIEW = """
@@ -15,9 +16,9 @@ _VIEW = """
         + greatest(c.replay_to - coalesce(v.turn_seq, 0), 0) AS pending_turns
     FROM conversations c JOIN memcubes m ON m.conversation_id = c.id AND m.kind = 'activation'
     JOIN memcube_versions v ON v.id = m.head_version_id"""
-_GET = text(f"{_VIEW} WHERE c.id = :id")
+_GET = text(f"{_VIEW} WHERE c.id = :id AND c.erased_by IS NULL")
 _LIST = text(f"""{_VIEW}
-    WHERE (CAST(:user_id AS text) IS NULL OR c.user_id = :user_id)
+    WHERE c.erased_by IS NULL AND (CAST(:user_id AS text) IS NULL OR c.user_id = :user_id)
       AND (CAST(:before AS text) IS NULL OR c.id < :before)
     ORDER BY c.id DESC LIMIT :limit""")
 _INSERT = text("""
@@ -26,7 +27,7 @@ _INSERT = text("""
     VALUES (:tenant_id, :id, :user_id, :agent_id, :title, :metadata, :fingerprint, :next_seq, :parent_id, :parent_seq)
     """)
 # The head lock: whoever moves a conversation's state or epoch holds this row until it commits (P3).
-_ROW = "SELECT id, epoch, next_seq, fingerprint, replay_to FROM conversations WHERE id = :id"
+_ROW = "SELECT id, epoch, next_seq, fingerprint, replay_to, erasing_by, erased_by FROM conversations WHERE id = :id"
 _GET_ROW = text(_ROW)
 _LOCK = text(f"{_ROW} FOR UPDATE")
 _RAISE_EPOCH = text("""
@@ -50,6 +51,17 @@ async def get_row(work: UnitOfWork, conversation_id: str) -> RowMapping:
 
 
 async def lock(work: UnitOfWork, conversation_id: str) -> RowMapping | None:
+    """None if there is none, or none any more. Raises UnderErasure while an erasure holds it."""
+    row = await lock_held(work, conversation_id)
+    if row is None or row["erased_by"] is not None:
+        return None
+    if row["erasing_by"] is not None:
+        raise UnderErasure(f"something of conversation {conversation_id} is being erased")
+    return row
+
+
+async def lock_held(work: UnitOfWork, conversation_id: str) -> RowMapping | None:
+    """The same for the erasure itself, and for whoever must see what it does."""
     return await work.first(_LOCK, id=conversation_id)
 
 

@@ -58,7 +58,7 @@ _NOTE_READ = text("""
             coalesce(CAST(context #>> ARRAY['read_in', :place, 'reads'] AS bigint), 0) + 1))) AS uses (place, use)
         ORDER BY use->>'last' DESC LIMIT 16) kept))
     WHERE id = :cube_id""")
-_INSERT_BLOB = text("INSERT INTO blobs (tenant_id, id) VALUES (:tenant_id, :id)")
+_INSERT_BLOB = text("INSERT INTO blobs (tenant_id, id, conversation_id) VALUES (:tenant_id, :id, :conversation_id)")
 _CUBE = """c.id, c.kind, c.user_id, c.agent_id, c.conversation_id, c.lifecycle, c.frozen,
     c.head_number AS head_version, c.head_version_id, c.priority, c.tags, c.created_at, c.reads, c.writes,
     c.last_read_at, c.expires_at, c.sensitivity, c.visibility, c.origin, c.semantic_type, c.model, c.context"""
@@ -98,7 +98,9 @@ _LINE_CTE = """
         SELECT parent_id FROM lineage_edges WHERE child_id = line.id AND relation IN ('advances', 'restores', 'forks')
         LIMIT 1) e)"""
 _LINE = text(f"""{_LINE_CTE}
-    SELECT v.id, v.turn_id, v.turn_seq, v.operation, v.conversation_id FROM line JOIN memcube_versions v USING (id)
+    SELECT v.id, v.turn_id, v.turn_seq, v.operation, v.conversation_id,
+      t.status IS NOT DISTINCT FROM 'erased' AS turn_erased
+    FROM line JOIN memcube_versions v USING (id) LEFT JOIN turns t ON t.id = v.turn_id
     ORDER BY line.steps""")
 # The newest version of the line that names a slot as written: nobody carries a map of slots from version to version.
 _ORIGINS = text(f"""{_LINE_CTE}
@@ -118,6 +120,7 @@ _VERSION_BY_ID = text(f"""
 _LEFT_BEHIND = text(f"""
     SELECT {_VERSION} FROM memcube_versions v
     WHERE v.conversation_id = :conversation_id AND v.turn_seq = :seq AND v.operation = 'advance'
+      AND v.payload <> 'erased'
     ORDER BY v.number DESC LIMIT 1""")
 _LINEAGE = """
     WITH RECURSIVE reached (id, depth) AS (
@@ -222,8 +225,9 @@ def note_read(work: UnitOfWork, *, cube_id: str, place: str) -> None:
     work.queue(_NOTE_READ, cube_id=cube_id, place=place)
 
 
-def insert_blob(work: UnitOfWork, blob_id: str) -> None:
-    work.queue(_INSERT_BLOB, tenant_id=work.tenant_id, id=blob_id)
+def insert_blob(work: UnitOfWork, blob_id: str, conversation_id: str | None = None) -> None:
+    """The row of an object that is to be written; of which conversation it will be a state, if of one."""
+    work.queue(_INSERT_BLOB, tenant_id=work.tenant_id, id=blob_id, conversation_id=conversation_id)
 
 
 async def get_cube(work: UnitOfWork, cube_id: str) -> RowMapping | None:

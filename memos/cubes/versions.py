@@ -16,6 +16,7 @@ from memos.generation.engine import SlotWrite
 from memos.generation.port import StateRef
 from memos.kernel.canonical import commitment, sha256_hex
 from memos.kernel.version import VersionFacts, version_hash
+from memos.kit.errors import BadRequest
 from memos.kit.ids import new_id
 
 # What goes when a version is erased: everything in its row that holds, or lets one test a guess at, what was said.
@@ -26,6 +27,14 @@ GATE_DIGITS = 6
 Operation = Literal[
     "create", "revise", "advance", "merge", "split", "convert", "distil", "rollback", "fork", "import", "migrate"
 ]
+
+
+class PayloadErased(BadRequest):
+    """What this version held was erased."""
+
+    code = "erased"
+    status = 410
+    hint = "Its hash and its place in the chain are all that is left; read another version."
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,8 @@ def text_payload(content: str) -> Payload:
 
 
 def payload_of(version: RowMapping) -> Payload:
-    """The same bytes again, for a version that restores or forks another."""
+    """The same bytes again, for a version that restores or forks another. Raises PayloadErased."""
+    refuse_erased(version)
     return Payload(
         place=version["payload"],
         sha256=version["payload_sha256"],
@@ -132,12 +142,19 @@ def payload_of(version: RowMapping) -> Payload:
 
 
 def state_ref(version: RowMapping) -> StateRef:
-    """How the generator is told which state to read."""
+    """How the generator is told which state to read. Raises PayloadErased."""
+    refuse_erased(version)
     return StateRef(
         fingerprint=version["fingerprint"],
         sha256=version["payload_sha256"],
         blob_key=None if version["blob_id"] is None else blob_key(version["blob_id"]),
     )
+
+
+def refuse_erased(version: RowMapping) -> None:
+    # A state that is only about to be read comes without its place; it has a hash unless it was erased.
+    if version["payload_sha256"] is None:
+        raise PayloadErased(f"the payload of version {version['id']} was erased")
 
 
 def blob_key(blob_id: str) -> str:

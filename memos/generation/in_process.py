@@ -17,6 +17,7 @@ from memos.generation.pool import Pool
 from memos.generation.port import (
     Advanced,
     Finished,
+    Forgotten,
     GenerateRequest,
     ModelIdentity,
     ModelMismatch,
@@ -28,6 +29,7 @@ from memos.generation.port import (
 from memos.generation.state_cache import StateCache
 from memos.kit.blobs import BlobCorrupt, BlobMissing, Blobs, sha256_hex
 from memos.kit.errors import Unavailable
+from memos.kit.in_flight import InFlight
 from memos.kit.transactions import assert_no_open_transaction
 
 LOG = structlog.get_logger(__name__)
@@ -37,6 +39,7 @@ IO_WAITING = 1024
 EMBED_WAITING = 64
 DEFAULT_CACHE_BYTES = 64 * 1024 * 1024
 DEFAULT_CACHE_AGE_S = 600.0
+FORGET_TIMEOUT_S = 20.0  # within what a caller waits for any call
 
 
 class InProcessGenerator(Generic[S]):
@@ -61,6 +64,7 @@ class InProcessGenerator(Generic[S]):
         self._io = Pool("blobs", IO_THREADS, IO_WAITING, prepare)
         self._embed = Pool("embed", 1, EMBED_WAITING, prepare)
         self._cache: StateCache[S] = StateCache(cache_bytes, cache_age_s)
+        self._in_flight = InFlight()
         self._start = engine.start_state()
         self._start_payload = engine.dump_state(self._start)
         self._identity = ModelIdentity(
@@ -84,6 +88,11 @@ class InProcessGenerator(Generic[S]):
         return self._generate(request)
 
     async def _generate(self, request: GenerateRequest) -> AsyncGenerator[Token | Finished, None]:
+        with self._in_flight.one():
+            async for item in self._answer(request):
+                yield item
+
+    async def _answer(self, request: GenerateRequest) -> AsyncGenerator[Token | Finished, None]:
         state = await self._resolve(request.state)
         stream = self._compute.stream(
             lambda cancelled: self._engine.generate(
@@ -108,6 +117,10 @@ class InProcessGenerator(Generic[S]):
     async def advance(self, parent: StateRef, text: str, output: str, blob_key: str) -> Advanced:
         """The same parent, text and output give the same bytes, so doing it twice under one key is harmless."""
         assert_no_open_transaction()
+        with self._in_flight.one():
+            return await self._advance(parent, text, output, blob_key)
+
+    async def _advance(self, parent: StateRef, text: str, output: str, blob_key: str) -> Advanced:
         before = await self._resolve(parent)
 
         def compute() -> tuple[Step[S], bytes]:
@@ -123,8 +136,9 @@ class InProcessGenerator(Generic[S]):
         self, state: StateRef, text: str, output: str, recalled: Sequence[str] = ()
     ) -> tuple[SlotRead, ...]:
         assert_no_open_transaction()
-        before = await self._resolve(state)
-        return tuple(await self._compute.run(lambda: self._engine.reads(before, text, output, recalled)))
+        with self._in_flight.one():
+            before = await self._resolve(state)
+            return tuple(await self._compute.run(lambda: self._engine.reads(before, text, output, recalled)))
 
     async def start_payload(self) -> bytes:
         return self._start_payload
@@ -132,6 +146,14 @@ class InProcessGenerator(Generic[S]):
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         assert_no_open_transaction()
         return await self._embed.run(lambda: self._encoder.encode(texts))
+
+    async def forget(self, hashes: Sequence[str] | None) -> Forgotten:
+        """Dropped at once, and once more when all that was being computed has ended. Raises ModelUnavailable if that
+        takes too long."""
+        states = self._cache.forget(hashes)
+        if not await self._in_flight.drained(FORGET_TIMEOUT_S):
+            raise ModelUnavailable("what was being computed with a forgotten state has not ended yet")
+        return Forgotten(states + self._cache.forget(hashes), self._cache.max_age_s)
 
     async def health(self) -> dict[str, Any]:
         return {

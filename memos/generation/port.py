@@ -98,6 +98,14 @@ class Advanced:
     written: tuple[SlotWrite, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What a process that computes no longer holds. `max_age_s`: by when one that was not reached forgets by itself."""
+
+    states: int
+    max_age_s: float
+
+
 class Generator(Protocol):
     """Every method may raise ModelUnavailable, StateUnreadable or ModelMismatch, and never anything half-done."""
 
@@ -116,5 +124,9 @@ class Generator(Protocol):
 
     async def start_payload(self) -> bytes: ...
     async def embed(self, texts: Sequence[str]) -> list[list[float]]: ...
+    async def forget(self, hashes: Sequence[str] | None) -> Forgotten:
+        """Drops the states with these payload hashes from memory, or all, and waits for what was being computed."""
+        ...
+
     async def health(self) -> dict[str, Any]: ...
     async def aclose(self) -> None: ...

@@ -1,14 +1,14 @@
 """Decoded states by the hash of their payload. A hash names one content for ever, so an entry is never stale.
 
-An entry leaves when the bytes held exceed the bound (least recently used first; it counts as its payload's bytes), or
-when it has been held for `max_age_s`: an erased state must not survive in a cache, and its age is the one bound that
-holds on machines that erasure cannot reach.
+An entry leaves when the bytes held exceed the bound (least recently used first; it counts as its payload's bytes), when
+it is told to be forgotten, or when it has been held for `max_age_s`: an erased state must not survive in a cache, and
+its age is the one bound that holds on machines that erasure cannot reach.
 """
 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 S = TypeVar("S")
@@ -48,6 +48,14 @@ class StateCache(Generic[S]):
             self._bytes += size_bytes
             while self._bytes > self._max_bytes:
                 self._drop(next(iter(self._entries)))
+
+    def forget(self, hashes: Iterable[str] | None) -> int:
+        """Drops these states, or all; how many were held."""
+        with self._lock:
+            before = len(self._entries)
+            for sha256 in list(self._entries) if hashes is None else hashes:
+                self._drop(sha256)
+            return before - len(self._entries)
 
     def expire(self) -> None:
         """Drops what is too old; cheap to call often. Whoever owns the cache also calls it on a timer: an idle one must

@@ -27,6 +27,7 @@ MAX_TOKENS = 8_192
 MAX_STOP = 4
 MAX_STOP_CHARS = 200
 MAX_EMBED_TEXTS = 256
+MAX_FORGET = 10_000
 MAX_BODY_BYTES = 32 * 1024 * 1024
 # What an error may carry across.
 DETAILS = frozenset({"fields", "model_fingerprint", "blob_key"})
@@ -92,6 +93,12 @@ class ReadsBody(Message):
     recalled: list[LongText] = Field(default_factory=list, max_length=MAX_RECALLED)
 
 
+class ForgetBody(Message):
+    """States to drop from memory, by the hash of their payload; null: all of them."""
+
+    hashes: list[Sha256] | None = Field(max_length=MAX_FORGET)
+
+
 class EmbedBody(Message):
     texts: list[LongText] = Field(max_length=MAX_EMBED_TEXTS)
 
@@ -126,6 +133,11 @@ class AdvancedAnswer(Message):
 
 class ReadsAnswer(Message):
     slots: list[SlotRead]
+
+
+class ForgottenAnswer(Message):
+    states: int
+    max_age_s: float
 
 
 class EmbeddedAnswer(Message):

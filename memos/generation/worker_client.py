@@ -22,6 +22,7 @@ from memos.generation.engine import SlotRead
 from memos.generation.port import (
     Advanced,
     Finished,
+    Forgotten,
     GenerateRequest,
     ModelIdentity,
     ModelUnavailable,
@@ -30,10 +31,12 @@ from memos.generation.port import (
 )
 from memos.generation.wire import (
     FINGERPRINT_HEADER,
+    MAX_FORGET,
     AdvancedAnswer,
     DoneEvent,
     EmbeddedAnswer,
     ErrorEvent,
+    ForgottenAnswer,
     HealthAnswer,
     ReadsAnswer,
     TokenEvent,
@@ -172,6 +175,18 @@ class ModelWorkerClient:
             with self._translated():
                 vectors += EmbeddedAnswer.model_validate_json(response.content).vectors
         return vectors
+
+    async def forget(self, hashes: Sequence[str] | None) -> Forgotten:
+        """Of the worker that answers: any other behind the same address forgets by the age of what it holds."""
+        places = range(0, max(1, len(hashes or ())), MAX_FORGET)
+        states, max_age_s = 0, 0.0
+        for at in places:
+            body = {"hashes": None if hashes is None else list(hashes[at : at + MAX_FORGET])}
+            response = await self._call("POST", "/forget", body)
+            with self._translated():
+                answer = ForgottenAnswer.model_validate_json(response.content)
+            states, max_age_s = states + answer.states, answer.max_age_s
+        return Forgotten(states, max_age_s)
 
     async def health(self) -> dict[str, Any]:
         response = await self._call("GET", "/health", timeout_s=HEALTH_TIMEOUT_S)

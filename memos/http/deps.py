@@ -1,6 +1,5 @@
 """What routes ask for: the runtime, the caller, the idempotency claim, one page's bounds."""
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, cast
 
@@ -71,15 +70,17 @@ TurnId = Annotated[str, Path(pattern="^turn" + ID)]
 UserOf = Annotated[str, Path(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
 CubeId = Annotated[str, Path(pattern="^cube" + ID)]
 JobId = Annotated[str, Path(pattern="^job" + ID)]
+ErasureId = Annotated[str, Path(pattern="^erase" + ID)]
 KeyId = Annotated[str, Path(pattern="^key" + ID)]
 
 
 def claim_for(request: Request, runtime: Runtime, key: str | None, body: BaseModel | None) -> Claim:
-    """What the key is claimed for: this method, path and body, whatever the body's spacing or order."""
+    """What the key is claimed for: this method, path and body, whatever the body's spacing or order. The digest is
+    keyed: what was asked for may be erased, and nobody shall test a guess at it."""
     wanted: dict[str, Any] = {"method": request.method, "path": request.url.path}
     # A field sent as its default is one left out, so that a retry is still known after an upgrade that adds fields.
     wanted["body"] = body.model_dump(mode="json", exclude_defaults=True) if body is not None else None
-    digest = hashlib.sha256(canonical_json(wanted)).hexdigest()
+    digest = runtime.keys.digest_of(canonical_json(wanted)).hex()
     return Claim(key=key, request_sha256=digest, ttl_s=runtime.settings.idempotency_ttl_s)
 
 
@@ -88,10 +89,12 @@ WITHOUT_KEY = (400, 413)
 
 
 def problems(*statuses: int, always: tuple[int, ...] = ALWAYS) -> dict[int | str, dict[str, Any]]:
-    """The problem documents a route may answer with, for the OpenAPI document."""
+    """The problem documents a route may answer with, for the OpenAPI document. Where something can conflict, it can also
+    be gone: erased."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     meaning = {
         400: "Malformed", 401: "No valid key", 403: "The key lacks the scope", 404: "No such thing", 409: "Conflict",
-        413: "Too large", 422: "Does not fit the contract", 429: "Too much at once", 503: "Try again",
+        410: "Erased", 413: "Too large", 422: "Does not fit the contract", 429: "Too much at once", 503: "Try again",
     }  # fmt: skip
-    return {status: {"description": meaning[status], "content": content} for status in sorted({*always, *statuses})}
+    all_of_them = {*always, *statuses, *((410,) if 409 in statuses else ())}
+    return {status: {"description": meaning[status], "content": content} for status in sorted(all_of_them)}

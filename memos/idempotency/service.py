@@ -9,9 +9,12 @@ from sqlalchemy import RowMapping
 
 from memos.idempotency import store
 from memos.kit.db import Database
-from memos.kit.errors import Conflict, Invalid
+from memos.kit.errors import BadRequest, Conflict, Invalid
 from memos.kit.schema import Answer
 from memos.kit.unit_of_work import UnitOfWork
+
+
+ERASED = 410  # the status of a key whose stored answer, and what was asked, are gone
 
 
 class KeyReused(Invalid):
@@ -19,6 +22,14 @@ class KeyReused(Invalid):
 
     code = "idempotency_key_reused"
     hint = "Use a fresh Idempotency-Key for a different request; repeat the request unchanged to get its answer."
+
+
+class AnswerErased(BadRequest):
+    """The answer that this Idempotency-Key had was erased."""
+
+    code = "erased"
+    status = 410
+    hint = "The request took effect once and is not done again. Use a fresh Idempotency-Key for a new one."
 
 
 class InFlight(Conflict):
@@ -45,7 +56,7 @@ class StoredAnswer:
 
 
 async def claim(work: UnitOfWork, wanted: Claim, *, turn_id: str | None = None) -> StoredAnswer | None:
-    """None: go ahead. An answer: send it again. Raises KeyReused or InFlight."""
+    """None: go ahead. An answer: send it again. Raises KeyReused, InFlight or AnswerErased."""
     if wanted.key is None:
         return None
     held: RowMapping | None = await store.claim(
@@ -53,6 +64,8 @@ async def claim(work: UnitOfWork, wanted: Claim, *, turn_id: str | None = None) 
     )
     if held is None:
         return None
+    if held["status"] == ERASED:
+        raise AnswerErased
     if held["request_sha256"] != wanted.request_sha256:
         raise KeyReused
     if held["status"] is None:

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import RowMapping
 
 from memos.conversations import store as conversations
+from memos.conversations.epochs import to_take_in
 from memos.cubes import store as cubes
 from memos.cubes.changes import CubeFrozen
 from memos.cubes.versions import Payload, VersionStep, blob_key, state_ref, version_columns, written_column
@@ -44,6 +45,8 @@ class AdvanceTask:
         while True:
             async with self.database.unit_of_work(tenant_id) as work:
                 head = await cubes.head(work, conversation_id)
+                if (await conversations.get_row(work, conversation_id))["erasing_by"] is not None:
+                    return "waiting"  # the erasure records a job of its own, or nudges this one, when it lets go
                 turn = await _next_turn(work, conversation_id, head)
                 if turn is None:
                     return "settled"
@@ -52,7 +55,7 @@ class AdvanceTask:
                 if head["frozen"]:  # freezing is refused while turns are pending, so somebody went past the service
                     raise CubeFrozen(f"cube {head['cube_id']} is frozen and turn {turn['id']} is pending")
                 blob_id = new_id("blob")
-                cubes.insert_blob(work, blob_id)
+                cubes.insert_blob(work, blob_id, conversation_id)
             model, result = await self._compute(head, turn, blob_id)
             if await self._commit(tenant_id, conversation_id, head, turn, blob_id, result):
                 self._report(model, conversation_id, turn, result.health)
@@ -84,9 +87,9 @@ class AdvanceTask:
     ) -> bool:
         """False, and nothing changed, if the head moved or the turn was superseded meanwhile."""
         async with self.database.unit_of_work(tenant_id) as work:
-            locked = await conversations.lock(work, conversation_id)
+            locked = await conversations.lock_held(work, conversation_id)
             now = await cubes.head(work, conversation_id)
-            if locked is None or now["id"] != head["id"]:
+            if locked is None or locked["erasing_by"] is not None or now["id"] != head["id"]:
                 return False
             step = VersionStep(
                 cube_id=head["cube_id"],
@@ -125,6 +128,7 @@ async def _next_turn(work: UnitOfWork, conversation_id: str, head: RowMapping) -
     if reached < conversation["replay_to"]:
         source = await cubes.migrated_from(work, cube_id=head["cube_id"], epoch=conversation["epoch"])
         line = await cubes.line(work, source)
-        ahead = [row for row in line if row["operation"] == "advance" and row["turn_seq"] > reached]
-        return await store.get(work, min(ahead, key=lambda row: row["turn_seq"])["turn_id"])
+        ahead = [row for row in line if to_take_in(row, reached)]
+        if ahead:
+            return await store.get(work, min(ahead, key=lambda row: row["turn_seq"])["turn_id"])
     return await store.next_unsettled(work, conversation_id)

@@ -19,7 +19,9 @@ from typing import Any
 import structlog
 from sqlalchemy import RowMapping
 
-from memos.conversations.service import move_to_model, open_state
+from memos.conversations import store as conversations
+from memos.conversations.epochs import move_to_model
+from memos.conversations.service import open_state
 from memos.cubes.versions import state_ref
 from memos.generation.port import Finished, GenerateRequest, Generator, ModelIdentity, StateUnreadable
 from memos.idempotency import store as keys
@@ -141,11 +143,11 @@ class TurnService:
         place = await store.accept(work, **columns)
         if place is not None:
             return place
-        pinned = await store.pinned_to(work, conversation_id)
-        if pinned is None:
+        locked = await conversations.lock(work, conversation_id)
+        if locked is None:
             raise NotFound(f"there is no conversation {conversation_id}")
         await open_state(work, conversation_id, by=columns["id"])
-        if pinned != model.fingerprint:
+        if locked["fingerprint"] != model.fingerprint:
             await move_to_model(work, conversation_id, model, created_by=MIGRATED_BY)
             await outbox.record(work, task=ADVANCE, subject=conversation_id, turn_id=None)
             work.after_commit(lambda: self._wake(conversation_id))

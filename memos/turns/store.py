@@ -22,7 +22,7 @@ _HOLD = text("SELECT FROM conversations WHERE id = :conversation_id FOR NO KEY U
 _ACCEPT = text("""
     WITH place AS (
       UPDATE conversations c SET next_seq = c.next_seq + 1
-      WHERE c.id = :conversation_id AND c.fingerprint = :fingerprint AND :most_pending >
+      WHERE c.id = :conversation_id AND c.fingerprint = :fingerprint AND c.erasing_by IS NULL AND :most_pending >
         (SELECT count(*) FROM turns p WHERE p.conversation_id = c.id AND p.status IN ('accepted', 'answered'))
         AND EXISTS (SELECT FROM memcubes m WHERE m.conversation_id = c.id AND m.kind = 'activation'
                       AND m.lifecycle IN ('generated', 'activated') AND NOT m.frozen)
@@ -32,7 +32,6 @@ _ACCEPT = text("""
     SELECT :tenant_id, :id, :conversation_id, place.seq, place.epoch, 'accepted', :input, :consistency, :key,
       :lease_owner, :lease_token, now() + make_interval(secs => :lease_s)
     FROM place RETURNING seq, epoch, created_at""")
-_PINNED_TO = text("SELECT fingerprint FROM conversations WHERE id = :conversation_id")
 _IMPORT_PLACE = text("""
     UPDATE conversations SET next_seq = next_seq + :count WHERE id = :conversation_id
     RETURNING next_seq - :count AS first, epoch""")
@@ -106,12 +105,6 @@ async def accept(work: UnitOfWork, **columns: Any) -> RowMapping | None:
     """The new turn's place; None if the conversation is full, not there, closed, or pinned to another model."""
     work.queue(_HOLD, conversation_id=columns["conversation_id"])
     return await work.first(_ACCEPT, tenant_id=work.tenant_id, **columns)
-
-
-async def pinned_to(work: UnitOfWork, conversation_id: str) -> str | None:
-    """The fingerprint of the model a conversation is pinned to; None if there is no such conversation."""
-    row = await work.first(_PINNED_TO, conversation_id=conversation_id)
-    return row["fingerprint"] if row else None
 
 
 async def insert_imported(

@@ -66,4 +66,7 @@ def test_words_cannot_be_changed_even_by_our_own_sql(served: Live, change: str) 
     with psycopg.connect(address, autocommit=True) as connection:
         with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
             connection.execute(f"UPDATE turns SET {change} WHERE id = %s", [turn["id"]])
-        connection.execute("UPDATE turns SET status = 'erased', output = NULL WHERE id = %s", [turn["id"]])
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation):  # not even so, while nothing is being erased
+            connection.execute(
+                "UPDATE turns SET status = 'erased', input = '', output = NULL WHERE id = %s", [turn["id"]]
+            )

@@ -16,6 +16,8 @@ from memos.generation.wire import (
     AdvancedAnswer,
     EmbedBody,
     EmbeddedAnswer,
+    ForgetBody,
+    ForgottenAnswer,
     GenerateBody,
     HealthAnswer,
     ReadsAnswer,
@@ -74,6 +76,12 @@ def _add_routes(app: FastAPI, generator: InProcessGenerator[Any], stamp: dict[st
         return ReadsAnswer(
             slots=list(await generator.reads(body.state.ref(), body.text, body.output, tuple(body.recalled)))
         )
+
+    @app.post("/forget")
+    async def forget(body: ForgetBody, response: Response) -> ForgottenAnswer:
+        response.headers.update(stamp)
+        gone = await generator.forget(body.hashes)
+        return ForgottenAnswer(states=gone.states, max_age_s=gone.max_age_s)
 
     @app.post("/embed")
     async def embed(body: EmbedBody, response: Response) -> EmbeddedAnswer:
