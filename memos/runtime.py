@@ -10,6 +10,9 @@ from typing import Any
 import structlog
 
 from memos.generation.registry import build_generator
+from memos.invariants import collector
+from memos.invariants import service as invariants
+from memos.invariants.registry import Tools
 from memos.keys.bootstrap import secret_bytes
 from memos.keys.service import KeyService
 from memos.kit.blobs import Blobs
@@ -18,7 +21,7 @@ from memos.kit.db import Database
 from memos.kit.errors import StartupError
 from memos.kit.metrics import Metrics
 from memos.kit.wakeups import Wakeups
-from memos.outbox.jobs import JobRunner
+from memos.outbox.jobs import JobRunner, Task
 from memos.outbox.relay import Dispatcher, InProcessDispatcher, Relay
 from memos.outbox.schedule import Scheduler, in_force
 from memos.outbox.watchdog import Duty, Watchdog
@@ -46,7 +49,12 @@ class Runtime:
         self.keys = KeyService(self.database, secret_bytes(settings))
         self.metrics = Metrics()
         self.turns = TurnService(self.database, self.generator, self.wakeups, self.metrics, settings)
-        tasks = {ADVANCE: AdvanceTask(self.database, self.generator, self.wakeups, self.metrics)}
+        tools = Tools(self.database, self.blobs, settings)
+        tasks: dict[str, Task] = {
+            ADVANCE: AdvanceTask(self.database, self.generator, self.wakeups, self.metrics),
+            invariants.SCHEDULE.task: invariants.CheckInvariants(tools, self.metrics),
+            collector.SCHEDULE.task: collector.CollectBlobs(self.database, self.blobs, self.metrics, settings),
+        }
         self.schedules = in_force(settings, tasks)
         self.jobs = JobRunner(self.database, tasks, self.wakeups, self.metrics, settings, on_job_progress)
 

@@ -46,11 +46,12 @@ class Link:
     commitment: str
 
 
-def broken_links(chain: Sequence[Link]) -> list[str]:
-    """What is wrong with one cube's versions in order of number; empty for an unbroken line."""
+def broken_links(chain: Sequence[Link], *, first: int = 0, after: str | None = None) -> list[str]:
+    """What is wrong with one cube's versions in order of number; empty for an unbroken line. A part of the line begins
+    at number `first`, after the version whose hash is `after`."""
     wrong: list[str] = []
-    previous: str | None = None
-    for place, link in enumerate(chain):
+    previous = after
+    for place, link in enumerate(chain, first):
         if link.facts.number != place:
             wrong.append(f"{link.version_id}: number {link.facts.number} stands at place {place}")
         if link.parent_hash != previous:

@@ -5,6 +5,9 @@ the hash its reader expects, so a damaged object is an error and never an answer
 
 import hashlib
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlparse
@@ -41,6 +44,15 @@ def sha256_hex(payload: bytes) -> str:
     return hashlib.sha256(payload).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object as a listing shows it."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
+
+
 class Blobs:
     """One blob store. Threads may share it."""
 
@@ -74,6 +86,35 @@ class Blobs:
         if sha256_hex(payload) != expected_sha256:
             raise BlobCorrupt(f"object {key} does not match its recorded hash")
         return payload
+
+    def size_bytes(self, key: str) -> int | None:
+        """None if there is no such object."""
+        try:
+            return int(obstore.head(self._store, key)["size"])
+        except FileNotFoundError:
+            return None
+        except (OSError, BaseError) as error:
+            _unavailable("a look", error)
+
+    def listing(self, prefix: str) -> Iterator[Stored]:
+        """What lies below a folder of keys, such as `3f`."""
+        try:
+            for batch in obstore.list(self._store, prefix):
+                for found in batch:
+                    yield Stored(found["path"], int(found["size"]), found["last_modified"])
+        except FileNotFoundError:
+            return
+        except (OSError, BaseError) as error:
+            _unavailable("a listing", error)
+
+    def read(self, key: str) -> bytes | None:
+        """An object that says itself whether it is genuine; None if there is none."""
+        try:
+            return bytes(obstore.get(self._store, key).bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, BaseError) as error:
+            _unavailable("a read", error)
 
     def delete(self, key: str) -> None:
         """Deleting what is already gone is fine."""

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     schedule_every_s: dict[str, float] = Field(
         default_factory=dict, description="Other intervals for schedules, by name; 0 switches one off."
     )
+    blob_grace_s: float = Field(86_400.0, ge=0, description="Age from which an unreferenced payload is collected.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod

@@ -42,6 +42,12 @@ class Metrics:
         self.outbox_age_s = Gauge(
             "memos_outbox_oldest_due_seconds", "How long the longest-waiting job has been due.", registry=self.registry
         )
+        self.invariant_findings = Gauge(
+            "memos_invariant_findings", "What the invariants found wrong.", ["invariant"], registry=self.registry
+        )
+        self.blobs_collected = Counter(
+            "memos_blobs_collected", "Unreferenced payloads that were removed.", registry=self.registry
+        )
         self.watchdog_restarts = Counter(
             "memos_watchdog_restarts", "Consumers restarted because they idled.", registry=self.registry
         )

@@ -14,6 +14,8 @@ from sqlalchemy import RowMapping
 
 import memos
 from memos.http.deps import WITHOUT_KEY, Reader, RuntimeDep, problems
+from memos.invariants import service as invariants
+from memos.invariants.schemas import InvariantState
 from memos.kit.doors import tenant_ids
 from memos.kit.errors import MemosError
 from memos.kit.schema import Answer
@@ -70,6 +72,7 @@ class Stats(Answer):
     jobs: JobCounts
     turns_in_flight: int = Field(description="Turns that this process is answering.")
     schedules: list[ScheduleState]
+    invariants: list[InvariantState]
 
 
 @router.get("/healthz", responses=problems(always=WITHOUT_KEY))
@@ -106,12 +109,13 @@ async def metrics(runtime: RuntimeDep) -> Response:
 
 @router.get("/v1/stats", responses=problems())
 async def stats(runtime: RuntimeDep, caller: Reader) -> Stats:
-    """The queue, what runs by itself, and what this process is doing."""
+    """The queue, what runs by itself, what must always be true, and what this process is doing."""
     async with runtime.database.unit_of_work(caller.tenant_id) as work:
         jobs = JobCounts(**await outbox.counts(work))
         rows = await outbox.schedules(work)
+        found = await invariants.report(work)
     schedules = [_schedule(wanted, rows.get(name)) for name, wanted in sorted(runtime.schedules.items())]
-    return Stats(jobs=jobs, turns_in_flight=runtime.turns.running, schedules=schedules)
+    return Stats(jobs=jobs, turns_in_flight=runtime.turns.running, schedules=schedules, invariants=found)
 
 
 def _schedule(wanted: Schedule, row: RowMapping | None) -> ScheduleState:

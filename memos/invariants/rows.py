@@ -1,0 +1,71 @@
+"""What can be asked of the database alone: heads, counters, lives, and the age of the outbox."""
+
+from typing import ClassVar
+
+from memos.invariants import store
+from memos.invariants.registry import MOST_FINDINGS, Finding, Plain, register
+from memos.kit.unit_of_work import UnitOfWork
+
+QUEUED_S = 900.0
+LAPSED_S = 120.0
+
+
+@register
+class HeadIsNewest(Plain):
+    name: ClassVar[str] = "head_is_newest"
+    what: ClassVar[str] = "A cube's head is the newest of its versions."
+
+    async def check(self, work: UnitOfWork) -> list[Finding]:
+        return [
+            Finding(row["id"], f"its head is version {row['head_number']}, its newest version is {row['newest']}")
+            for row in await store.wrong_heads(work, MOST_FINDINGS)
+        ]
+
+
+@register
+class UsageCounters(Plain):
+    name: ClassVar[str] = "usage_counters"
+    what: ClassVar[str] = "A cube's counts of reads and writes agree with its versions and with what answers read."
+
+    async def check(self, work: UnitOfWork) -> list[Finding]:
+        found = []
+        for row in await store.wrong_counters(work, MOST_FINDINGS):
+            if row["writes"] != row["head_number"]:
+                detail = f"{row['writes']} writes are counted and {row['head_number']} were made"
+            elif row["reads"] < row["derived"]:
+                detail = f"{row['reads']} reads are counted and {row['derived']} are recorded"
+            else:
+                detail = f"{row['reads']} reads are counted, and last_read_at is {row['last_read_at'] or 'empty'}"
+            found.append(Finding(row["id"], detail))
+        return found
+
+
+@register
+class LivesAreTold(Plain):
+    name: ClassVar[str] = "lives_are_told"
+    what: ClassVar[str] = "A cube's lifecycle and frozen flag are what its last events say."
+
+    async def check(self, work: UnitOfWork) -> list[Finding]:
+        found = []
+        for row in await store.wrong_lives(work, MOST_FINDINGS):
+            told = row["to_lifecycle"] or "activated"
+            if row["lifecycle"] != told:
+                detail = f"it is {row['lifecycle']}, and its last event made it {told}"
+            else:
+                detail = f"frozen is {row['frozen']}, and its last event says {row['froze']}"
+            found.append(Finding(row["id"], detail))
+        return found
+
+
+@register
+class OutboxAge(Plain):
+    name: ClassVar[str] = "outbox_age"
+    what: ClassVar[str] = "No job waits long: none is queued for a quarter of an hour, or held by nobody."
+
+    async def check(self, work: UnitOfWork) -> list[Finding]:
+        rows = await store.old_jobs(work, queued_s=QUEUED_S, lapsed_s=LAPSED_S, limit=MOST_FINDINGS)
+        return [
+            Finding(row["id"], f"{row['task']} is {row['status']} since {row['age_s']} s"
+                    + (f"; its last error was {row['error']}" if row["error"] else ""))
+            for row in rows
+        ]  # fmt: skip
