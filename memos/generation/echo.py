@@ -16,6 +16,7 @@ It learns nothing and understands nothing. Notable choices:
 
 import hashlib
 import json
+import math
 import re
 import time
 from collections import Counter
@@ -27,7 +28,16 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from memos.generation.engine import MOST_READ, SlotRead, SlotWrite, StateRejected, Step
+from memos.generation.engine import (
+    MOST_READ,
+    Difference,
+    SlotDrift,
+    SlotRead,
+    SlotWrite,
+    StateRejected,
+    Step,
+    TensorChange,
+)
 from memos.generation.port import FinishReason
 from memos.kernel.canonical import canonical_json, sha256_hex
 
@@ -171,6 +181,28 @@ class EchoEngine:
         most = sorted(listed.items(), key=lambda item: (-item[1], -item[0]))[:MOST_READ]
         return tuple(SlotRead(0, _slot(number), times / listed.total()) for number, times in most)
 
+    def diff(self, before: EchoState, after: EchoState) -> Difference:
+        """By the lines held; a line that is not there counts as zeros."""
+        one, other = _lines(before), _lines(after)
+        slots = []
+        for slot in sorted(one.keys() | other.keys()):
+            was, now = _numbers(one.get(slot)), _numbers(other.get(slot))
+            norm = float(np.linalg.norm(now - was))
+            if norm:
+                slots.append(SlotDrift(0, slot, norm, norm / max(float(np.linalg.norm(was)), 1.0)))
+        norms = [float(np.linalg.norm(_numbers(state.digests))) for state in (before, after)]
+        whole = TensorChange("digests", math.hypot(*(slot.norm for slot in slots)), *norms)
+        return Difference((whole,), tuple(sorted(slots, key=lambda slot: (-slot.norm, slot.slot))))
+
+    def merge(self, base: EchoState, ours: EchoState, theirs: EchoState) -> Step[EchoState]:
+        """Digests have no mean: a line that both wrote since `base` stays ours, and every other is of who wrote it."""
+        was, our, their = _lines(base), _lines(ours), _lines(theirs)
+        lines = our | {slot: line for slot, line in their.items() if our.get(slot) == was.get(slot)}
+        count = max(ours.count, theirs.count)
+        digests = b"".join(lines[_slot(number)] for number in range(max(1, count - MAX_TURNS_HELD + 1), count + 1))
+        merged = EchoState(count, digests, hashlib.sha256(base.chain + ours.chain + theirs.chain).digest())
+        return Step(merged, _health(ours, merged))
+
     @staticmethod
     def _tokens(state: EchoState, answer: str) -> Iterator[str]:
         shown = " ".join(f"{number}:{fingerprint}" for number, fingerprint in _numbered(state, MAX_TURNS_SHOWN))
@@ -186,9 +218,20 @@ def _slot(number: int) -> int:
     return (number - 1) % MAX_TURNS_HELD
 
 
+def _lines(state: EchoState) -> dict[int, bytes]:
+    """The digests by slot."""
+    held = range(0, len(state.digests), DIGEST_BYTES)
+    first = state.count - len(held) + 1
+    return {_slot(first + place): state.digests[at : at + DIGEST_BYTES] for place, at in enumerate(held)}
+
+
+def _numbers(line: bytes | None) -> "np.ndarray[Any, Any]":
+    return np.frombuffer(line or bytes(DIGEST_BYTES), dtype=np.uint8).astype(np.float64)
+
+
 def _health(parent: EchoState, state: EchoState) -> dict[str, float]:
     """Collapsed: a good many lines, and all of them the same."""
-    held = len(state.digests) // DIGEST_BYTES
+    held = max(1, len(state.digests) // DIGEST_BYTES)
     distinct = len(set(memoryview(state.digests).cast("Q")))
     added = min(state.count - parent.count, held)
     return {

@@ -51,6 +51,34 @@ class SlotRead:
 
 
 @dataclass(frozen=True, slots=True)
+class TensorChange:
+    """How far one tensor is from another of the same name; Euclidean norms, 0 for one that is not there."""
+
+    name: str
+    norm: float  # of the difference
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlotDrift:
+    """How far one slot moved: the norm of the difference, and that norm against the slot's own before."""
+
+    layer: int
+    slot: int
+    norm: float
+    drift: float
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Both lists begin with what changed most; slots that did not move are left out."""
+
+    tensors: tuple[TensorChange, ...]
+    slots: tuple[SlotDrift, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Step(Generic[S]):
     """A state that has taken one interaction in.
 
@@ -102,4 +130,11 @@ class Engine(Protocol[S]):
 
     def reads(self, state: S, text: str, output: str, recalled: Sequence[str] = ()) -> Sequence[SlotRead]:
         """The slots of `state` read most while `output` is given as the answer, most first, at most `MOST_READ`."""
+        ...
+
+    def diff(self, before: S, after: S) -> Difference: ...
+
+    def merge(self, base: S, ours: S, theirs: S) -> Step[S]:
+        """Slot by slot the mean of two states that both came from `base`, weighted by how far each drifted from it: a
+        slot that one of them left alone is the other's. `health` is that of the result beside `ours`."""
         ...

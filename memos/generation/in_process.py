@@ -12,7 +12,7 @@ import obstore.exceptions
 import structlog
 
 from memos.generation.encoder import Encoder
-from memos.generation.engine import Engine, SlotRead, StateRejected, Step
+from memos.generation.engine import Difference, Engine, SlotRead, StateRejected, Step
 from memos.generation.pool import Pool
 from memos.generation.port import (
     Advanced,
@@ -24,9 +24,11 @@ from memos.generation.port import (
     ModelUnavailable,
     StateRef,
     StateUnreadable,
+    TensorsRef,
     Token,
 )
 from memos.generation.state_cache import StateCache
+from memos.generation.tensors import NotTensors, tensor_changes
 from memos.kit.blobs import BlobCorrupt, BlobMissing, Blobs, sha256_hex
 from memos.kit.errors import Unavailable
 from memos.kit.in_flight import InFlight
@@ -122,9 +124,13 @@ class InProcessGenerator(Generic[S]):
 
     async def _advance(self, parent: StateRef, text: str, output: str, blob_key: str) -> Advanced:
         before = await self._resolve(parent)
+        return await self._made(lambda: self._engine.advance(before, text, output), blob_key)
+
+    async def _made(self, make: Callable[[], Step[S]], blob_key: str) -> Advanced:
+        """A step, once its state is durable."""
 
         def compute() -> tuple[Step[S], bytes]:
-            step = self._engine.advance(before, text, output)
+            step = make()
             return step, self._engine.dump_state(step.state)
 
         step, payload = await self._compute.run(compute)
@@ -139,6 +145,26 @@ class InProcessGenerator(Generic[S]):
         with self._in_flight.one():
             before = await self._resolve(state)
             return tuple(await self._compute.run(lambda: self._engine.reads(before, text, output, recalled)))
+
+    async def diff(self, before: StateRef, after: StateRef) -> Difference:
+        assert_no_open_transaction()
+        one, other = await self._resolve(before), await self._resolve(after)
+        return await self._compute.run(lambda: self._engine.diff(one, other))
+
+    async def diff_tensors(self, before: TensorsRef, after: TensorsRef) -> Difference:
+        assert_no_open_transaction()
+        one = await self._io.run(lambda: self._bytes(before.blob_key, before.sha256))
+        other = await self._io.run(lambda: self._bytes(after.blob_key, after.sha256))
+        try:
+            return await self._compute.run(lambda: Difference(tensor_changes(one, other)))
+        except NotTensors as error:
+            raise StateUnreadable(str(error)) from error
+
+    async def merge(self, base: StateRef, ours: StateRef, theirs: StateRef, blob_key: str) -> Advanced:
+        """The same states give the same bytes, so doing it twice under one key is harmless."""
+        assert_no_open_transaction()
+        states = [await self._resolve(ref) for ref in (base, ours, theirs)]
+        return await self._made(lambda: self._engine.merge(*states), blob_key)
 
     async def start_payload(self) -> bytes:
         return self._start_payload
@@ -205,15 +231,19 @@ class InProcessGenerator(Generic[S]):
         return self._mismatch(["fingerprint"])
 
     def _read(self, key: str, sha256: str) -> tuple[S, int]:
+        payload = self._bytes(key, sha256)
         try:
-            payload = self._blobs.get(key, sha256)
             return self._engine.load_state(payload), len(payload)
-        except (BlobMissing, BlobCorrupt) as error:
-            raise StateUnreadable(error.message, blob_key=key) from error
         except StateRejected as error:
             if error.fields:
                 raise self._mismatch(error.fields) from error
             raise StateUnreadable(f"object {key} is not a state: {error}", blob_key=key) from error
+
+    def _bytes(self, key: str, sha256: str) -> bytes:
+        try:
+            return self._blobs.get(key, sha256)
+        except (BlobMissing, BlobCorrupt) as error:
+            raise StateUnreadable(error.message, blob_key=key) from error
         except (OSError, Unavailable, obstore.exceptions.BaseError) as error:
             raise ModelUnavailable(f"the model cannot read the blob store: {_first_line(error)}") from error
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from memos.generation.engine import SlotRead, SlotWrite
+from memos.generation.engine import Difference, SlotRead, SlotWrite
 from memos.kit.errors import Conflict, Unavailable
 
 FinishReason = Literal["stop", "length", "cancelled"]
@@ -57,6 +57,14 @@ class StateRef:
     fingerprint: str
     sha256: str
     blob_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TensorsRef:
+    """A payload of tensors that is no state, by reference."""
+
+    sha256: str
+    blob_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +128,18 @@ class Generator(Protocol):
         self, state: StateRef, text: str, output: str, recalled: Sequence[str] = ()
     ) -> tuple[SlotRead, ...]:
         """The slots read most while that state gave that answer, most first. Computed anew: no answer pays for it."""
+        ...
+
+    async def diff(self, before: StateRef, after: StateRef) -> Difference:
+        """How far one state is from another of the same model, slot by slot."""
+        ...
+
+    async def diff_tensors(self, before: TensorsRef, after: TensorsRef) -> Difference:
+        """How far the tensors of one payload are from those of another, by name."""
+        ...
+
+    async def merge(self, base: StateRef, ours: StateRef, theirs: StateRef, blob_key: str) -> Advanced:
+        """Two states that came from `base` as one (see `memos.generation.engine.Engine.merge`)."""
         ...
 
     async def start_payload(self) -> bytes: ...

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from memos.generation.engine import SlotRead, SlotWrite
+from memos.generation.engine import SlotDrift, SlotRead, SlotWrite, TensorChange
 from memos.generation.pool import QueueFull
 from memos.generation.port import (
     FinishReason,
@@ -17,6 +17,7 @@ from memos.generation.port import (
     ModelUnavailable,
     StateRef,
     StateUnreadable,
+    TensorsRef,
 )
 from memos.kit.errors import Invalid, MemosError, TooLarge
 
@@ -99,6 +100,31 @@ class ForgetBody(Message):
     hashes: list[Sha256] | None = Field(max_length=MAX_FORGET)
 
 
+class DiffBody(Message):
+    before: StateBody
+    after: StateBody
+
+
+class TensorsBody(Message):
+    sha256: Sha256
+    blob_key: BlobKey
+
+    def ref(self) -> TensorsRef:
+        return TensorsRef(self.sha256, self.blob_key)
+
+
+class DiffTensorsBody(Message):
+    before: TensorsBody
+    after: TensorsBody
+
+
+class MergeBody(Message):
+    base: StateBody
+    ours: StateBody
+    theirs: StateBody
+    blob_key: BlobKey
+
+
 class EmbedBody(Message):
     texts: list[LongText] = Field(max_length=MAX_EMBED_TEXTS)
 
@@ -138,6 +164,11 @@ class ReadsAnswer(Message):
 class ForgottenAnswer(Message):
     states: int
     max_age_s: float
+
+
+class DifferenceAnswer(Message):
+    tensors: list[TensorChange]
+    slots: list[SlotDrift]
 
 
 class EmbeddedAnswer(Message):

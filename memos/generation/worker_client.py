@@ -18,7 +18,7 @@ import stamina
 import structlog
 from pydantic import ValidationError
 
-from memos.generation.engine import SlotRead
+from memos.generation.engine import Difference, SlotRead
 from memos.generation.port import (
     Advanced,
     Finished,
@@ -27,12 +27,14 @@ from memos.generation.port import (
     ModelIdentity,
     ModelUnavailable,
     StateRef,
+    TensorsRef,
     Token,
 )
 from memos.generation.wire import (
     FINGERPRINT_HEADER,
     MAX_FORGET,
     AdvancedAnswer,
+    DifferenceAnswer,
     DoneEvent,
     EmbeddedAnswer,
     ErrorEvent,
@@ -147,9 +149,12 @@ class ModelWorkerClient:
                     return
 
     async def advance(self, parent: StateRef, text: str, output: str, blob_key: str) -> Advanced:
-        assert_no_open_transaction()
         body = {"parent": asdict(parent), "text": text, "output": output, "blob_key": blob_key}
-        response = await self._call("POST", "/advance", body)
+        return await self._advanced("/advance", body)
+
+    async def _advanced(self, path: str, body: dict[str, Any]) -> Advanced:
+        assert_no_open_transaction()
+        response = await self._call("POST", path, body)
         with self._translated():
             answer = AdvancedAnswer.model_validate_json(response.content)
         return Advanced(answer.sha256, answer.size_bytes, answer.health, tuple(answer.written))
@@ -162,6 +167,16 @@ class ModelWorkerClient:
         response = await self._call("POST", "/reads", body, timeout_s=READS_TIMEOUT_S)
         with self._translated():
             return tuple(ReadsAnswer.model_validate_json(response.content).slots)
+
+    async def diff(self, before: StateRef, after: StateRef) -> Difference:
+        return await self._difference("/diff", {"before": asdict(before), "after": asdict(after)})
+
+    async def diff_tensors(self, before: TensorsRef, after: TensorsRef) -> Difference:
+        return await self._difference("/diff-tensors", {"before": asdict(before), "after": asdict(after)})
+
+    async def merge(self, base: StateRef, ours: StateRef, theirs: StateRef, blob_key: str) -> Advanced:
+        body = {"base": asdict(base), "ours": asdict(ours), "theirs": asdict(theirs), "blob_key": blob_key}
+        return await self._advanced("/merge", body)
 
     async def start_payload(self) -> bytes:
         return (await self._call("GET", "/start-state")).content
@@ -195,6 +210,13 @@ class ModelWorkerClient:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+    async def _difference(self, path: str, body: dict[str, Any]) -> Difference:
+        assert_no_open_transaction()
+        response = await self._call("POST", path, body, timeout_s=READS_TIMEOUT_S)
+        with self._translated():
+            answer = DifferenceAnswer.model_validate_json(response.content)
+        return Difference(tuple(answer.tensors), tuple(answer.slots))
 
     async def _call(
         self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout_s: float | None = None

@@ -6,6 +6,7 @@ answer = "".join(engine.generate(state, "My dog is called Biscuit."))
 state = engine.advance(state, "My dog is called Biscuit.", answer).state
 """
 
+from models.engine.comparing import Difference, SlotDrift, TensorChange
 from models.engine.engine import Finish, RxtEngine, Step
 from models.engine.provenance import SlotRead, SlotWrite
 from models.errors import CheckpointCorrupt, DeviceUnavailable, StateCorrupt, StateMismatch, StateRejected
@@ -14,8 +15,10 @@ from models.rxt.state import State
 __all__ = [
     "CheckpointCorrupt",
     "DeviceUnavailable",
+    "Difference",
     "Finish",
     "RxtEngine",
+    "SlotDrift",
     "SlotRead",
     "SlotWrite",
     "State",
@@ -23,4 +26,5 @@ __all__ = [
     "StateMismatch",
     "StateRejected",
     "Step",
+    "TensorChange",
 ]

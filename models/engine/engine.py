@@ -24,6 +24,7 @@ from torch import Tensor
 
 from models.engine.batching import THREADS, Batcher, Reason, one_thread
 from models.engine.codecs import CODECS, rounded
+from models.engine.comparing import Difference, averaged, difference
 from models.engine.decoding import FastDecoder
 from models.engine.device import PRECISIONS, device_of
 from models.engine.payload import fingerprint_of, pack, unpack
@@ -231,6 +232,17 @@ class RxtEngine:
             weights = self._model.decoder.reads(self._model.embed(ids, ids != PAD, self._table), prompt.memory)
             # The token after position n is chosen at n: the first of the answer at the end of the prompt.
             return slots_read(weights, self._config.slots, slice(len(prompt.tokens) - 1, None))
+
+    def diff(self, before: State, after: State) -> Difference:
+        """How far one memory is from another, slot by slot."""
+        return difference(before.memory, after.memory)
+
+    def merge(self, base: State, ours: State, theirs: State) -> Step:
+        """Two states that came from `base` as one, slot by slot (`models.engine.comparing.averaged`). Facts that both
+        wrote into one slot blur; `advance` by the other's turns keeps them apart."""
+        memory = rounded(averaged(base.memory, ours.memory, theirs.memory), self._codec)
+        lexicon = ours.lexicon.joined(theirs.lexicon, self._config.rows)
+        return Step(State(memory, lexicon), health_of(ours.memory, memory, self._start, []), ())
 
     def forget_slots(self, state: State, slots: Iterable[tuple[int, int]]) -> State:
         """The state with these slots (layer, slot) as they were at the start: for experiments."""

@@ -46,6 +46,18 @@ class Lexicon:
         """Known word -> how it was typed, where that differs from its usual form."""
         return {key: entry.surface for key, entry in self.entries.items() if entry.row < 0}
 
+    def joined(self, other: "Lexicon", rows: int) -> "Lexicon":
+        """Our words and the other's. A row that both gave to a word spells ours: what the other's memory has there
+        cannot be told from it."""
+        taken = set(self.rows())
+        fresh = {k: e for k, e in other.entries.items() if k not in self.entries and e.row not in taken}
+        entries = fresh | self.entries
+        size = sum(_cost(key, entry.surface) for key, entry in entries.items())
+        while len(entries) > min(MAX_ENTRIES, rows // 2) or size > MAX_BYTES:
+            key = next(iter(entries))
+            size -= _cost(key, entries.pop(key).surface)
+        return Lexicon(entries, max(self.next_row, other.next_row))
+
     def read(self, text: str, tokenizer: Tokenizer, rows: int) -> tuple["Lexicon", list[int]]:
         """Token ids of `text`, and the lexicon that knows its new words. Ids of rows are V + row."""
         entries = dict(self.entries)

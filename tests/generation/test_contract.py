@@ -4,11 +4,21 @@ import asyncio
 import contextlib
 import math
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from memos.generation.echo import EchoEngine, held_turns, turn_fingerprint
 from memos.generation.engine import SlotRead, SlotWrite
-from memos.generation.port import Finished, GenerateRequest, ModelMismatch, StateRef, StateUnreadable, Token
+from memos.generation.port import (
+    Finished,
+    GenerateRequest,
+    ModelMismatch,
+    StateRef,
+    StateUnreadable,
+    TensorsRef,
+    Token,
+)
 from memos.kit.blobs import sha256_hex
 from memos.kit.errors import Invalid
 from memos.kit.transactions import OPEN
@@ -66,6 +76,49 @@ async def test_what_was_read_of_a_state_that_is_not_there_is_refused(generator):
         await generator.reads(StateRef(start.fingerprint, "0" * 64, "states/nowhere"), "in", "out")
     with pytest.raises(ModelMismatch):
         await generator.reads(StateRef("f" * 64, "0" * 64, "states/nowhere"), "in", "out")
+
+
+async def test_two_states_are_compared_slot_by_slot(generator):
+    before, after = await told(generator, "one", "two"), await told(generator, "one", "2", "three")
+    found = await generator.diff(before, after)
+    assert {(slot.layer, slot.slot) for slot in found.slots} == {(0, 1), (0, 2)}
+    norms = [slot.norm for slot in found.slots]
+    assert norms == sorted(norms, reverse=True)
+    assert math.isclose(found.tensors[0].norm, math.hypot(*norms))
+    same = await generator.diff(after, after)
+    assert (same.slots, [tensor.norm for tensor in same.tensors]) == ((), [0.0])
+    with pytest.raises(ModelMismatch):
+        await generator.diff(before, StateRef("f" * 64, "0" * 64, "states/nowhere"))
+
+
+async def test_tensors_are_compared_by_name(generator, blobs):
+    def put(key: str, **tensors: list[float]) -> TensorsRef:
+        payload = save({name: np.array(values, np.float16) for name, values in tensors.items()})
+        return TensorsRef(blobs.put(key, payload), key)
+
+    before = put("deltas/before", a=[1.0, 2.0], b=[3.0, 4.0])
+    after = put("deltas/after", a=[1.0, 2.0], b=[3.0, 6.0], c=[5.0])
+    found = await generator.diff_tensors(before, after)
+    assert [(t.name, t.norm, t.before) for t in found.tensors] == [
+        ("c", 5.0, 0.0), ("b", 2.0, 5.0), ("a", 0.0, pytest.approx(5**0.5)),
+    ]  # fmt: skip
+    assert found.slots == ()
+    with pytest.raises(StateUnreadable):
+        await generator.diff_tensors(before, TensorsRef(blobs.put("deltas/not", b"no tensors"), "deltas/not"))
+
+
+async def test_two_states_become_one(generator, blobs):
+    base = await told(generator, "one")
+    states = []
+    for key, texts in {"states/ours": ["two"], "states/theirs": ["2", "three"]}.items():
+        ref = base
+        for text in texts:
+            ref = StateRef(base.fingerprint, (await generator.advance(ref, text, "", key)).sha256, key)
+        states.append(ref)
+    made = await generator.merge(base, *states, "states/merged")
+    assert made == await generator.merge(base, *states, "states/merged")
+    kept = held_turns(blobs.get("states/merged", made.sha256))
+    assert kept == [(n, turn_fingerprint(text)) for n, text in enumerate(("one", "two", "three"), 1)]
 
 
 async def test_a_stop_text_ends_an_answer(generator):
@@ -214,6 +267,12 @@ async def test_no_model_computes_inside_a_database_transaction(generator):
             await generator.advance(ref, "in", "out", "states/never")
         with pytest.raises(RuntimeError, match="transaction"):
             await generator.reads(ref, "in", "out")
+        with pytest.raises(RuntimeError, match="transaction"):
+            await generator.diff(ref, ref)
+        with pytest.raises(RuntimeError, match="transaction"):
+            await generator.diff_tensors(TensorsRef("0" * 64, "a"), TensorsRef("0" * 64, "a"))
+        with pytest.raises(RuntimeError, match="transaction"):
+            await generator.merge(ref, ref, ref, "states/never")
         with pytest.raises(RuntimeError, match="transaction"):
             await generator.embed(["x"])
     finally:

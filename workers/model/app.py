@@ -9,17 +9,23 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
+from memos.generation.engine import Difference
 from memos.generation.in_process import InProcessGenerator
+from memos.generation.port import Advanced
 from memos.generation.wire import (
     FINGERPRINT_HEADER,
     AdvanceBody,
     AdvancedAnswer,
+    DiffBody,
+    DifferenceAnswer,
+    DiffTensorsBody,
     EmbedBody,
     EmbeddedAnswer,
     ForgetBody,
     ForgottenAnswer,
     GenerateBody,
     HealthAnswer,
+    MergeBody,
     ReadsAnswer,
     ReadsBody,
 )
@@ -45,6 +51,7 @@ def build_app(generator: InProcessGenerator[Any], *, forget_every_s: float) -> F
     app.add_middleware(BodyLimit, stamp=stamp)
     _add_error_handlers(app, stamp)
     _add_routes(app, generator, stamp)
+    _add_comparisons(app, generator, stamp)
     return app
 
 
@@ -65,10 +72,7 @@ def _add_routes(app: FastAPI, generator: InProcessGenerator[Any], stamp: dict[st
     @app.post("/advance")
     async def advance(body: AdvanceBody, response: Response) -> AdvancedAnswer:
         response.headers.update(stamp)
-        made = await generator.advance(body.parent.ref(), body.text, body.output, body.blob_key)
-        return AdvancedAnswer(
-            sha256=made.sha256, size_bytes=made.size_bytes, health=made.health, written=list(made.written)
-        )
+        return _advanced(await generator.advance(body.parent.ref(), body.text, body.output, body.blob_key))
 
     @app.post("/reads")
     async def reads(body: ReadsBody, response: Response) -> ReadsAnswer:
@@ -89,6 +93,33 @@ def _add_routes(app: FastAPI, generator: InProcessGenerator[Any], stamp: dict[st
         vectors = await generator.embed(body.texts)
         encoder = generator.encoder
         return EmbeddedAnswer(model=encoder.model, dimensions=encoder.dimensions, vectors=vectors)
+
+
+def _add_comparisons(app: FastAPI, generator: InProcessGenerator[Any], stamp: dict[str, str]) -> None:
+    @app.post("/diff")
+    async def diff(body: DiffBody, response: Response) -> DifferenceAnswer:
+        response.headers.update(stamp)
+        return _difference(await generator.diff(body.before.ref(), body.after.ref()))
+
+    @app.post("/diff-tensors")
+    async def diff_tensors(body: DiffTensorsBody, response: Response) -> DifferenceAnswer:
+        response.headers.update(stamp)
+        return _difference(await generator.diff_tensors(body.before.ref(), body.after.ref()))
+
+    @app.post("/merge")
+    async def merge(body: MergeBody, response: Response) -> AdvancedAnswer:
+        response.headers.update(stamp)
+        return _advanced(await generator.merge(body.base.ref(), body.ours.ref(), body.theirs.ref(), body.blob_key))
+
+
+def _advanced(made: Advanced) -> AdvancedAnswer:
+    return AdvancedAnswer(
+        sha256=made.sha256, size_bytes=made.size_bytes, health=made.health, written=list(made.written)
+    )
+
+
+def _difference(found: Difference) -> DifferenceAnswer:
+    return DifferenceAnswer(tensors=list(found.tensors), slots=list(found.slots))
 
 
 def _add_error_handlers(app: FastAPI, stamp: dict[str, str]) -> None:

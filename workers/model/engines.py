@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from memos.generation.echo import EchoEngine
-from memos.generation.engine import Engine, Finish, SlotRead, SlotWrite, StateRejected, Step
+from memos.generation.engine import (
+    Difference,
+    Engine,
+    Finish,
+    SlotDrift,
+    SlotRead,
+    SlotWrite,
+    StateRejected,
+    Step,
+    TensorChange,
+)
 from memos.kit.errors import StartupError
 
 
@@ -105,6 +115,15 @@ class RxtAdapter:
     def reads(self, state: Any, text: str, output: str, recalled: Sequence[str] = ()) -> Sequence[SlotRead]:
         found = self._engine.reads(state, text, output, recalled)
         return [SlotRead(read.layer, read.slot, read.share) for read in found]
+
+    def diff(self, before: Any, after: Any) -> Difference:
+        found = self._engine.diff(before, after)
+        tensors = tuple(TensorChange(t.name, t.norm, t.before, t.after) for t in found.tensors)
+        return Difference(tensors, tuple(SlotDrift(s.layer, s.slot, s.norm, s.drift) for s in found.slots))
+
+    def merge(self, base: Any, ours: Any, theirs: Any) -> Step[Any]:
+        step = self._engine.merge(base, ours, theirs)
+        return Step(step.state, step.health)
 
 
 def _one_torch_thread() -> None:
