@@ -5,6 +5,9 @@ ModelError
   StateRejected
     StateMismatch     a sound state of another model; `fields` names what differs
     StateCorrupt      truncated, malformed, of wrong shapes, or not finite
+    DeltaMismatch     a sound delta of another model, or of a kind that is not known here
+    DeltaCorrupt      a delta that is truncated, malformed, of wrong shapes, or not finite
+  NothingToTeach      nothing in what a delta was to learn can be asked for
   DeviceUnavailable   a device was asked for that is not here
   EmbedderUnavailable the sentence encoder's weights are missing or are not the expected ones
 """
@@ -44,6 +47,24 @@ class StateCorrupt(StateRejected):
     """A damaged state."""
 
     code = "state_corrupt"
+
+
+class DeltaMismatch(StateRejected):
+    """A delta of another model."""
+
+    code = "delta_mismatch"
+
+
+class DeltaCorrupt(StateRejected):
+    """A damaged delta."""
+
+    code = "delta_corrupt"
+
+
+class NothingToTeach(ModelError):
+    """What a delta was to learn holds nothing that the model could be asked for."""
+
+    code = "nothing_to_teach"
 
 
 class EmbedderUnavailable(ModelError):

@@ -19,8 +19,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from models.engine.decoding import FastDecoder
+from models.engine.decoding import NEVER, FastDecoder
+from models.engine.mounts import Mount
 from models.rxt.decoder import KeysValues
 
 AHEAD = 8  # unread tokens
@@ -47,6 +49,7 @@ class _Sequence:
     draw: Draw | None
     limit: int
     end: int
+    mount: Mount | None = None
     row: int = -1  # none yet
     started: bool = False
     count: int = 0
@@ -104,15 +107,17 @@ class Batcher:
         limit: int,
         end: int,
         cancelled: Callable[[], bool] = lambda: False,
+        mount: Mount | None = None,
     ) -> Generator[int, None, Reason]:
         """Yields the tokens after prompt `tokens`, at most `limit`, without `end`; returns why they ended.
 
         `memory`: of `Rxt.project_memory`. `allowed` [C] is added to scores; `draw` chooses a token by scores [C], None
-        is the best one. Raises what `draw` and `cancelled` raise, and ValueError for a prompt that does not fit.
+        is the best one. `mount`: the deltas of this sequence, whose words stand behind the others in `allowed`.
+        Raises what `draw` and `cancelled` raise, and ValueError for a prompt that does not fit.
         """
         if limit <= 0:
             return "length"
-        mine = _Sequence(tokens, memory, allowed, draw, limit, end)
+        mine = _Sequence(tokens, memory, allowed, draw, limit, end, mount)
         with self._changed:
             self._waiting.append(mine)
         try:
@@ -197,10 +202,14 @@ class Batcher:
 
     def _start(self, sequence: _Sequence) -> Tensor:
         """Reads a prompt; activations [D] after it."""
-        activations = self._fast.prefill(sequence.row, sequence.tokens, sequence.memory)
+        activations = self._fast.prefill(sequence.row, sequence.tokens, sequence.memory, sequence.mount)
+        wanted = self._fast.candidates + (0 if sequence.mount is None else len(sequence.mount.words))
         if self._allowed is None:
-            self._allowed = activations.new_zeros(self._rows, len(sequence.allowed))
-        self._allowed[sequence.row] = sequence.allowed
+            self._allowed = activations.new_zeros(self._rows, wanted)
+        if wanted > self._allowed.shape[1]:
+            self._allowed = F.pad(self._allowed, (0, wanted - self._allowed.shape[1]), value=NEVER)
+        self._allowed[sequence.row, wanted:] = NEVER
+        self._allowed[sequence.row, :wanted] = sequence.allowed
         sequence.started = True
         return activations
 
@@ -208,10 +217,15 @@ class Batcher:
         self, going: list[_Sequence], activations: Tensor, outcomes: dict[_Sequence, int | BaseException]
     ) -> None:
         assert self._allowed is not None
-        scores = self._fast.scores(activations).add_(self._allowed[[s.row for s in going]])
+        rows = [s.row for s in going]
+        scores = self._fast.scores(activations, rows)
+        allowed, least = self._allowed[rows], min(scores.shape[1], self._allowed.shape[1])
+        scores = scores[:, :least].add_(allowed[:, :least])
         best = scores.argmax(dim=-1).tolist() if any(s.draw is None for s in going) else [0] * len(going)
         for index, sequence in enumerate(going):
             try:
-                outcomes[sequence] = best[index] if sequence.draw is None else sequence.draw(scores[index])
+                outcomes[sequence] = (
+                    best[index] if sequence.draw is None else sequence.draw(scores[index, : len(sequence.allowed)])
+                )
             except Exception as error:
                 outcomes[sequence] = error

@@ -27,6 +27,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.engine.deltas import Delta
+from models.engine.mounts import Additions, Fold, Mount, Mounts, mount_of
 from models.rxt.attention import Heads
 from models.rxt.decoder import DecoderLayer, KeysValues
 from models.rxt.feed_forward import SwiGLU
@@ -72,6 +74,7 @@ class Plan:
     reach: int  # cached positions that are read
     mask: Tensor | None  # [b or 1, 1, 1 or N, reach], added to scores; None: all may be read
     slots: int  # slots of memory that are read
+    mounted: Additions | None = None  # of the rows, where any has a delta
 
 
 def unit(x: Tensor, least: Tensor) -> Tensor:
@@ -147,12 +150,17 @@ class SelfAttention:
 class MemoryCross:
     """Memory cross-attention of one layer, and the projected memory of every row."""
 
-    def __init__(self, norm: RMSNorm, cross: object, rows: int, slots: int) -> None:
+    def __init__(self, name: str, norm: RMSNorm, cross: object, rows: int, slots: int) -> None:
         heads = cross.attention if isinstance(cross, RotaryCross) else cross
         assert isinstance(heads, Heads)
         self._turns = isinstance(cross, RotaryCross)
         self._null = cross.null_bias.detach() if isinstance(cross, ContentCross) else None
         self._width = heads.head_width
+        self._name = f"{name}.memory"
+        self.folds: dict[str, Fold] = {
+            f"{self._name}.query": (gain_of(norm), heads.head_width**-0.5),
+            f"{self._name}.out": (None, 1.0),
+        }
         weight = heads.query.weight
         self._query = Matrix(weight * gain_of(norm) * heads.head_width**-0.5)
         self._out = Matrix(heads.out.weight)
@@ -174,7 +182,10 @@ class MemoryCross:
         return count
 
     def add(self, x: Tensor, normed: Tensor, plan: Plan) -> Tensor:
-        queries = self._query(normed).view(len(normed), -1, self._width)
+        queries = self._query(normed)
+        if plan.mounted is not None:
+            queries = plan.mounted.add(f"{self._name}.query", queries, normed)
+        queries = queries.view(len(normed), -1, self._width)
         if self._turns:
             queries = turn(queries, plan)
         bias = self._bias[plan.rows, ..., : plan.slots]
@@ -182,26 +193,36 @@ class MemoryCross:
         batch, groups = keys.shape[:2]
         scores = torch.baddbmm(bias.flatten(0, 1), grouped(queries, batch, groups).flatten(0, 1), keys.flatten(0, 1))
         mixed = torch.bmm(torch.softmax(scores, dim=-1), values.flatten(0, 1))
-        return self._out.add(x, joined(mixed.view(batch, groups, -1, self._width), plan.length))
+        read = joined(mixed.view(batch, groups, -1, self._width), plan.length)
+        out = self._out.add(x, read)
+        return out if plan.mounted is None else plan.mounted.add(f"{self._name}.out", out, read)
 
 
 class FeedForward(Protocol):
     """Adds to activations [n, D] what it makes of them normed."""
 
-    def add(self, x: Tensor, normed: Tensor) -> Tensor: ...
+    folds: dict[str, Fold]  # of the maps that a delta may change
+
+    def add(self, x: Tensor, normed: Tensor, plan: Plan) -> Tensor: ...
 
 
 class Dense:
     """SwiGLU."""
 
-    def __init__(self, norm: RMSNorm, block: SwiGLU) -> None:
+    def __init__(self, name: str, norm: RMSNorm, block: SwiGLU) -> None:
+        self._name = f"{name}.ffn"
+        self.folds: dict[str, Fold] = {f"{self._name}.up": (gain_of(norm), 1.0), f"{self._name}.down": (None, 1.0)}
         self._up = Matrix(block.up.weight * gain_of(norm))
         self._down = Matrix(block.down.weight)
         self._hidden = block.down.in_features
 
-    def add(self, x: Tensor, normed: Tensor) -> Tensor:
+    def add(self, x: Tensor, normed: Tensor, plan: Plan) -> Tensor:
         both = self._up(normed)
-        return self._down.add(x, F.silu(both[:, : self._hidden]).mul_(both[:, self._hidden :]))
+        if plan.mounted is not None:
+            both = plan.mounted.add(f"{self._name}.up", both, normed)
+        hidden = F.silu(both[:, : self._hidden]).mul_(both[:, self._hidden :])
+        out = self._down.add(x, hidden)
+        return out if plan.mounted is None else plan.mounted.add(f"{self._name}.down", out, hidden)
 
 
 class AsTrained:
@@ -210,8 +231,9 @@ class AsTrained:
     def __init__(self, norm: RMSNorm, block: torch.nn.Module) -> None:
         self._gain = gain_of(norm)
         self._block = block
+        self.folds: dict[str, Fold] = {}
 
-    def add(self, x: Tensor, normed: Tensor) -> Tensor:
+    def add(self, x: Tensor, normed: Tensor, plan: Plan) -> Tensor:
         out: Tensor = x + self._block(normed * self._gain)
         return out
 
@@ -219,17 +241,19 @@ class AsTrained:
 class Layer:
     """One decoder layer."""
 
-    def __init__(self, layer: DecoderLayer, rows: int, positions: int, slots: int) -> None:
+    def __init__(self, name: str, layer: DecoderLayer, rows: int, positions: int, slots: int) -> None:
         self.attention = SelfAttention(layer.norm_attention, layer.attention, rows, positions)
-        self.memory = MemoryCross(layer.norm_query, layer.memory, rows, slots)
+        self.memory = MemoryCross(name, layer.norm_query, layer.memory, rows, slots)
         norm = layer.norm_ffn
         self._least = least_of(norm)
-        self.ffn: FeedForward = Dense(norm, layer.ffn) if isinstance(layer.ffn, SwiGLU) else AsTrained(norm, layer.ffn)
+        ffn = layer.ffn
+        self.ffn: FeedForward = Dense(name, norm, ffn) if isinstance(ffn, SwiGLU) else AsTrained(norm, ffn)
+        self.folds = self.memory.folds | self.ffn.folds
 
     def __call__(self, x: Tensor, plan: Plan) -> Tensor:
         x = self.attention.add(x, unit(x, self._least), plan)
         x = self.memory.add(x, unit(x, self._least), plan)
-        return self.ffn.add(x, unit(x, self._least))
+        return self.ffn.add(x, unit(x, self._least), plan)
 
 
 class FastDecoder:
@@ -245,7 +269,8 @@ class FastDecoder:
         self._reach = config.window_before
         with torch.no_grad():
             decoder, self._table, self._scores = model.decoder, table.detach(), Matrix(table)
-            self._layers = [Layer(x, rows, self.positions, 2 * config.slots + 1) for x in decoder.stack]
+            slots = 2 * config.slots + 1
+            self._layers = [Layer(str(n), x, rows, self.positions, slots) for n, x in enumerate(decoder.stack)]
             self._gain, self._least = gain_of(decoder.norm), least_of(decoder.norm)
             # Oldest neighbour first, the token itself last: the order of the window's offsets.
             shares = torch.cat((decoder.window.weight, torch.ones_like(decoder.norm.gain)[None]))
@@ -255,19 +280,33 @@ class FastDecoder:
             self._cosine, self._sine = cosine[:, None, None], torch.stack((-sine, sine), dim=1)[:, None]
             ones = torch.ones(self.positions, self.positions, dtype=torch.bool, device=table.device)
             self._causal = table.new_zeros(self.positions, self.positions).masked_fill(ones.triu(1), NEVER)
+        self._folds = {name: fold for layer in self._layers for name, fold in layer.folds.items()}
+        self._mounts = Mounts(rows, self._table)
         self._lengths = [0] * rows
         self._slots = [0] * rows
         self._recent = [[-1] * self._reach for _ in range(rows)]
 
-    def scores(self, activations: Tensor) -> Tensor:
-        """Scores of every vector in the table [n, C] after activations [n, D]."""
-        return self._scores(activations)
+    @property
+    def candidates(self) -> int:
+        """C, without the words of deltas."""
+        return len(self._table)
 
-    def prefill(self, row: int, tokens: Sequence[int], memory: Sequence[KeysValues]) -> Tensor:
+    def mount(self, deltas: Sequence[Delta]) -> Mount:
+        """Deltas, ready for `prefill`."""
+        return mount_of(deltas, self._folds, self._table)
+
+    def scores(self, activations: Tensor, rows: Sequence[int] = ()) -> Tensor:
+        """Scores of every vector in the table [n, C] after activations [n, D]; of these rows, where any of them has
+        words of its own mounted, those of its words behind them."""
+        return self._mounts.scores(self._scores(activations), activations, rows)
+
+    def prefill(
+        self, row: int, tokens: Sequence[int], memory: Sequence[KeysValues], mount: Mount | None = None
+    ) -> Tensor:
         """Starts a conversation in `row`, whatever was there; returns the activations [D] after its last token.
 
-        `memory` is what `Rxt.project_memory` gives for a batch of one. Raises ValueError for a prompt that is empty or
-        does not fit.
+        `memory` is what `Rxt.project_memory` gives for a batch of one. Tokens beyond the table are words of the mount.
+        Raises ValueError for a prompt that is empty or does not fit.
         """
         length = len(tokens)
         if not 0 < length <= self.positions:
@@ -275,6 +314,7 @@ class FastDecoder:
         with torch.inference_mode():
             counts = {layer.memory.load(row, part) for layer, part in zip(self._layers, memory, strict=True)}
             self._slots[row], self._lengths[row] = max(counts), length
+            self._mounts.load(row, mount)
             first = row * self.positions
             plan = Plan(
                 rows=slice(row, row + 1),
@@ -285,9 +325,10 @@ class FastDecoder:
                 reach=length,
                 mask=self._causal[None, None, :length, :length] if length > 1 else None,
                 slots=self._slots[row],
+                mounted=self._mounts.additions(slice(row, row + 1), (row,)),
             )
             known = [-1] * self._reach + list(tokens)
-            x = self._embed([known[n : n + self._reach + 1] for n in range(length)])
+            x = self._embed([known[n : n + self._reach + 1] for n in range(length)], [row] * length)
             self._recent[row] = known[length:]
             return self._run(x, plan, slice(length - 1, length))[0]
 
@@ -304,7 +345,7 @@ class FastDecoder:
         span = range(first, last) if last - first <= 2 * len(rows) else sorted(given)
         with torch.inference_mode():
             plan = self._plan(span, given)
-            x = self._embed([[*self._recent[row], given.get(row, 0)][-self._reach - 1 :] for row in span])
+            x = self._embed([[*self._recent[row], given.get(row, 0)][-self._reach - 1 :] for row in span], span)
             place = {row: index for index, row in enumerate(span)}
             order = [place[row] for row in rows]
             whole = order == list(range(len(span)))
@@ -327,9 +368,9 @@ class FastDecoder:
             positions = torch.tensor(at, device=device)
             cosine, sine = self._cosine[positions], self._sine[positions]
             mask = self._causal[positions, :reach][:, None, None]
-        dense = isinstance(span, range)
+        rows = slice(span[0], span[-1] + 1) if isinstance(span, range) else torch.tensor(span, device=device)
         return Plan(
-            rows=slice(span[0], span[-1] + 1) if dense else torch.tensor(span, device=device),
+            rows=rows,
             length=1,
             places=torch.tensor([r * self.positions + p for r, p in zip(span, at, strict=True)], device=device),
             cosine=cosine,
@@ -337,12 +378,13 @@ class FastDecoder:
             reach=reach,
             mask=mask,
             slots=max(self._slots[row] for row in given),
+            mounted=self._mounts.additions(rows, given),
         )
 
-    def _embed(self, windows: list[list[int]]) -> Tensor:
-        """Inputs [n, D] of tokens given with their neighbours to the left; -1 is none."""
+    def _embed(self, windows: list[list[int]], rows: Sequence[int]) -> Tensor:
+        """Inputs [n, D] of tokens given with their neighbours to the left, of these rows; -1 is none."""
         ids = torch.tensor(windows, device=self._table.device)
-        found = F.embedding(ids.clamp_min(0), self._table)
+        found = self._mounts.embedded(F.embedding(ids.clamp(0, len(self._table) - 1), self._table), ids, rows)
         if not self._reach:
             return found[:, 0] * INPUT_SCALE
         return (found * self._shares * (ids >= 0)[..., None]).sum(1)

@@ -10,6 +10,7 @@ Notable choices
 * Recalled texts are written to a fresh memory that the decoder reads beside the conversation's. To the model they are
   older knowledge: what the conversation itself says wins.
 * A state is rounded to the type it is stored in when it is made (`models.engine.codecs`).
+* Deltas (`models.engine.deltas`) change how an answer is decoded and nothing else: a state never depends on them.
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -26,6 +27,7 @@ from models.engine.batching import THREADS, Batcher, Reason, one_thread
 from models.engine.codecs import CODECS, rounded
 from models.engine.comparing import Difference, averaged, difference
 from models.engine.decoding import FastDecoder
+from models.engine.deltas import Delta, overlay, unpack_delta
 from models.engine.device import PRECISIONS, device_of
 from models.engine.payload import fingerprint_of, pack, unpack
 from models.engine.provenance import PieceWritten, SlotRead, SlotWrite, slots_read, slots_written
@@ -33,6 +35,7 @@ from models.engine.segments import READING, Marks, pieces_of
 from models.engine.stop import Stop
 from models.rxt.checkpoint import Checkpoint, load_checkpoint
 from models.rxt.decoder import KeysValues
+from models.rxt.low_rank import folded, maps_of
 from models.rxt.sampler import Sampling, sample, sampler_of
 from models.rxt.state import State, health_of
 from models.text.lexicon import MAX_BYTES, MAX_ENTRIES, Lexicon
@@ -70,6 +73,8 @@ class _Prompt:
     lexicon: Lexicon
     tokens: list[int]
     read: int  # tokens read in all: recalled texts, earlier pieces, prompt
+    table: Tensor  # of the model's words and those of the deltas
+    surfaces: dict[int, str]  # of the deltas' words, by row
 
 
 class RxtEngine:
@@ -92,7 +97,9 @@ class RxtEngine:
         self._config = checkpoint.model.config
         self._table = self._model.table().detach()
         decoded = self._model if precision == "float32" else deepcopy(self._model).to(PRECISIONS[precision])
-        self._batcher = Batcher(FastDecoder(decoded, decoded.table(), ROWS), ROWS)
+        self._fast = FastDecoder(decoded, decoded.table(), ROWS)
+        self._batcher = Batcher(self._fast, ROWS)
+        self._maps = {name: (m.out_features, m.in_features) for name, m in maps_of(self._model.decoder).items()}
         self._marks = Marks.of(self._tokenizer.ids)
         config = self._config
         self.identity: dict[str, Any] = {
@@ -143,6 +150,10 @@ class RxtEngine:
         """The state in a payload. Raises StateMismatch (another model) or StateCorrupt (damaged)."""
         return unpack(payload, self.identity)
 
+    def load_delta(self, payload: bytes) -> Delta:
+        """The delta in a payload. Raises DeltaMismatch (another model) or DeltaCorrupt (damaged)."""
+        return unpack_delta(payload, self.identity, self._maps)
+
     def dump_state(self, state: State) -> bytes:
         """Safetensors bytes, of the same length for every state; equal states give equal bytes."""
         return pack(state, self.identity)
@@ -153,6 +164,7 @@ class RxtEngine:
         text: str,
         *,
         recalled: Sequence[str] = (),
+        deltas: Sequence[Delta] = (),
         max_tokens: int = 64,
         temperature: float = 0.0,
         top_k: int = 0,
@@ -163,14 +175,15 @@ class RxtEngine:
     ) -> Generator[str, None, Finish]:
         """Yields the answer in pieces of text; returns how it ended. `state` is not changed.
 
-        `recalled`: texts found by recall, the most relevant first; the first 16 are read, one piece each. `stop`: the
-        answer ends before the first of these texts. `cancelled` is asked before every token. Answers end after the
-        model's own maximum even if `max_tokens` is higher.
+        `recalled`: texts found by recall, the most relevant first; the first 16 are read, one piece each. `deltas`
+        are mounted for this answer; nothing of them is left after it. `stop`: the answer ends before the first of these
+        texts. `cancelled` is asked before every token. Answers end after the model's own maximum even if `max_tokens`
+        is higher.
         """
-        prompt = self._prepare(state, text, recalled)
-        surfaces, casing = prompt.lexicon.rows(), prompt.lexicon.casing()
+        prompt = self._prepare(state, text, recalled, deltas)
+        surfaces, casing = prompt.lexicon.rows() | prompt.surfaces, prompt.lexicon.casing()
         sampling = Sampling(temperature, top_k, top_p, seed)
-        tokens = self._tokens(prompt, sampling, min(max_tokens, self._config.max_answer), cancelled)
+        tokens = self._tokens(prompt, deltas, sampling, min(max_tokens, self._config.max_answer), cancelled)
         spelling, ending, count = Spelling(), Stop([s for s in stop if s]), 0
         reason: Reason = "stop"
         try:
@@ -195,12 +208,17 @@ class RxtEngine:
         return Finish(reason, prompt.read, count)
 
     def _tokens(
-        self, prompt: _Prompt, sampling: Sampling, limit: int, cancelled: Callable[[], bool]
+        self,
+        prompt: _Prompt,
+        deltas: Sequence[Delta],
+        sampling: Sampling,
+        limit: int,
+        cancelled: Callable[[], bool],
     ) -> Generator[int, None, Reason]:
         generator = None if sampling.greedy else sampler_of(sampling.seed)
         draw = None if generator is None else partial(sample, sampling=sampling, generator=generator)
-        allowed = self._allowed(prompt.lexicon)
-        return self._batcher.stream(prompt.tokens, prompt.memory, allowed, draw, limit, EOS, cancelled)
+        allowed, mount = self._allowed(prompt), self._fast.mount(deltas) if deltas else None
+        return self._batcher.stream(prompt.tokens, prompt.memory, allowed, draw, limit, EOS, cancelled, mount)
 
     def advance(self, state: State, text: str, output: str) -> Step:
         """The step from `state` by the turn (`text`, `output`); `state` is not changed. Bit for bit reproducible.
@@ -214,22 +232,27 @@ class RxtEngine:
         memory, written = state.memory, []
         for index, piece in enumerate(pieces):
             reply = answer[: self._config.max_answer] if index == len(pieces) - 1 else []
-            memory, part = self._write(memory, piece, reply, lexicon)
+            memory, part = self._write(memory, piece, reply, lexicon, self._table)
             written.append(part)
         memory = rounded(memory, self._codec)
         with torch.inference_mode():
             health = health_of(state.memory, memory, self._start, [part.gate for part in written])
         return Step(State(memory, lexicon), health, slots_written(written))
 
-    def reads(self, state: State, text: str, output: str, recalled: Sequence[str] = ()) -> tuple[SlotRead, ...]:
+    def reads(
+        self, state: State, text: str, output: str, recalled: Sequence[str] = (), deltas: Sequence[Delta] = ()
+    ) -> tuple[SlotRead, ...]:
         """The slots of `state` read most while `output` is given as the answer, most first, at most 16."""
-        prompt = self._prepare(state, text, recalled)
+        prompt = self._prepare(state, text, recalled, deltas)
+        decoder = self._model.decoder
+        if deltas:
+            decoder = folded(decoder, [delta.memory.factors() for delta in deltas])
         _, answer = self._read(prompt.lexicon, output)
         answer = answer[: self._config.max_answer]
         one_thread()
         with torch.inference_mode():
             ids = torch.tensor([[*prompt.tokens, *answer]], device=self._device)
-            weights = self._model.decoder.reads(self._model.embed(ids, ids != PAD, self._table), prompt.memory)
+            weights = decoder.reads(self._model.embed(ids, ids != PAD, prompt.table), prompt.memory)
             # The token after position n is chosen at n: the first of the answer at the end of the prompt.
             return slots_read(weights, self._config.slots, slice(len(prompt.tokens) - 1, None))
 
@@ -255,7 +278,7 @@ class RxtEngine:
         return lexicon.read(text, self._tokenizer, self._config.rows)
 
     def _write(
-        self, memory: Tensor, said: list[int], answer: list[int], lexicon: Lexicon
+        self, memory: Tensor, said: list[int], answer: list[int], lexicon: Lexicon, table: Tensor
     ) -> tuple[Tensor, PieceWritten]:
         """One interaction into one memory [L, S, D]."""
         one_thread()
@@ -263,7 +286,7 @@ class RxtEngine:
         with torch.inference_mode():
             ids = torch.tensor([tokens], device=self._device)
             mask = torch.ones_like(ids, dtype=torch.bool)
-            encoded = self._model.encode(ids, mask, self._table)
+            encoded = self._model.encode(ids, mask, table)
             new = self._model.write(memory[None].to(self._device), encoded, mask)
         words = self._spell(tokens, lexicon)
         return new.memory[0].cpu(), PieceWritten(new.gate[0].cpu(), new.attention[0].cpu(), words)
@@ -274,35 +297,38 @@ class RxtEngine:
         pairs = [("", True) if token < specials else self._surface(token, surfaces, casing) for token in tokens]
         return [None if mark or not word else word for word, mark in pairs]
 
-    def _prepare(self, state: State, text: str, recalled: Sequence[str]) -> _Prompt:
-        lexicon, read = state.lexicon, 0
+    def _prepare(self, state: State, text: str, recalled: Sequence[str], deltas: Sequence[Delta] = ()) -> _Prompt:
+        lexicon, surfaces, table, read = state.lexicon, dict[int, str](), self._table, 0
+        if deltas:
+            lexicon, surfaces = overlay(lexicon, deltas, self._config.rows)
+            table = torch.cat((table, *(delta.vectors.to(table) for delta in deltas)))
         beside: Tensor | None = None
         for recollection in reversed(recalled[:MAX_RECALLED]):  # the most relevant is written last: newest wins
             lexicon, ids = self._read(lexicon, recollection)
             piece = pieces_of(ids, self._marks, self._config.max_query)[0]
-            beside, _ = self._write(self._start if beside is None else beside, piece, [], lexicon)
+            beside, _ = self._write(self._start if beside is None else beside, piece, [], lexicon, table)
             read += len(piece)
         lexicon, said = self._read(lexicon, text)
         pieces = pieces_of(said, self._marks, self._config.max_query)
         memory = state.memory
         for piece in pieces[:-1]:
-            memory, _ = self._write(memory, piece, [], lexicon)
+            memory, _ = self._write(memory, piece, [], lexicon, table)
         one_thread()
         with torch.inference_mode():
             batch = memory[None].to(self._device)
             projected = self._model.project_memory(batch, None if beside is None else beside[None].to(self._device))
         tokens = prompt_of(pieces[-1])
         read += sum(len(p) for p in pieces[:-1]) + len(tokens)
-        return _Prompt(projected, lexicon, tokens, read)
+        return _Prompt(projected, lexicon, tokens, read, table, surfaces)
 
-    def _allowed(self, lexicon: Lexicon) -> Tensor:
-        """[V + R], 0 for what may be said and -inf for the rest: marks of the template, rows without a word."""
+    def _allowed(self, prompt: _Prompt) -> Tensor:
+        """[C], 0 for what may be said and -inf for the rest: marks of the template, rows without a word."""
         words, specials = len(self._tokenizer), self._tokenizer.specials
-        allowed = torch.zeros(words + self._config.rows)
+        allowed = torch.zeros(len(prompt.table))
         allowed[words:] = float("-inf")
         allowed[:specials] = float("-inf")
         allowed[EOS] = 0.0
-        rows = list(lexicon.rows())
+        rows = [*prompt.lexicon.rows(), *prompt.surfaces]
         if rows:
             allowed[[words + row for row in rows]] = 0.0
         return allowed.to(self._device)

@@ -55,7 +55,10 @@ def pack(state: State, identity: dict[str, Any]) -> bytes:
 
 def unpack(payload: bytes, identity: dict[str, Any]) -> State:
     """The state in a payload. Raises StateMismatch for another model's, StateCorrupt for a damaged one."""
-    _refuse_other_models(_recorded(payload), identity)
+    recorded = recorded_in(payload, _META)
+    if recorded is None:
+        raise StateCorrupt("the payload is not a state: no readable header")
+    _refuse_other_models(recorded, identity)
     try:
         tensors = load(payload)
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
@@ -73,17 +76,14 @@ def unpack(payload: bytes, identity: dict[str, Any]) -> State:
     return State(memory, Lexicon(_entries(rows.tolist(), bytes(text.numpy()), shape["rows"]), counter))
 
 
-def _recorded(payload: bytes) -> dict[str, Any]:
-    """The fingerprint fields a payload carries."""
+def recorded_in(payload: bytes, entry: str) -> dict[str, Any] | None:
+    """The JSON object under this entry of a payload's metadata; None where there is none."""
     try:
         size = int.from_bytes(payload[:8], "little")
-        header = json.loads(payload[8 : 8 + size])
-        recorded = json.loads(header["__metadata__"][_META])
-        if not isinstance(recorded, dict):
-            raise TypeError("metadata is not an object")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StateCorrupt(f"the payload is not a state: no readable header ({type(error).__name__})") from error
-    return recorded
+        recorded = json.loads(json.loads(payload[8 : 8 + size])["__metadata__"][entry])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return recorded if isinstance(recorded, dict) else None
 
 
 def _refuse_other_models(recorded: dict[str, Any], identity: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ def test_the_engine_decodes_what_the_trained_decoder_decodes(released):
     for question in QUESTIONS:
         prompt = released._prepare(state, question, ())
         memory: tuple[KeysValues, ...] = prompt.memory
-        allowed = released._allowed(prompt.lexicon)
+        allowed = released._allowed(prompt)
         slow: list[int] = []
         for _ in range(20):
             ids = torch.tensor([[*prompt.tokens, *slow]])
