@@ -25,6 +25,8 @@ from memos.outbox.jobs import JobRunner, Task
 from memos.outbox.relay import Dispatcher, InProcessDispatcher, Relay
 from memos.outbox.schedule import Scheduler, in_force
 from memos.outbox.watchdog import Duty, Watchdog
+from memos.policies.run import SWEEP_TASK, PolicyTask, SweepTask
+from memos.policies.service import RUN_TASK
 from memos.turns.advance import AdvanceTask
 from memos.turns.reaper import Reaper
 from memos.turns.service import ADVANCE, TurnService
@@ -54,6 +56,8 @@ class Runtime:
             ADVANCE: AdvanceTask(self.database, self.generator, self.wakeups, self.metrics),
             invariants.SCHEDULE.task: invariants.CheckInvariants(tools, self.metrics),
             collector.SCHEDULE.task: collector.CollectBlobs(self.database, self.blobs, self.metrics, settings),
+            RUN_TASK: PolicyTask(self.database, self.generator, self.blobs),
+            SWEEP_TASK: SweepTask(self.database),
         }
         self.schedules = in_force(settings, tasks)
         self.jobs = JobRunner(self.database, tasks, self.wakeups, self.metrics, settings, on_job_progress)

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 import memos
 from memos.http import openapi, problems
 from memos.http.middleware import BodyLimit, ReadableAddress, RequestId
-from memos.http.routes import conversations, cubes, health, jobs, keys, timemachine, turns
+from memos.http.routes import conversations, cubes, health, jobs, keys, policies, timemachine, turns
 from memos.kit.config import Settings
 from memos.runtime import Background, Runtime
 
@@ -44,7 +44,7 @@ def create_app(settings: Settings, *, children: Callable[[], dict[str, Any]] | N
     app.state.background = None
     app.state.children = children
     problems.install(app)
-    for module in (conversations, turns, cubes, timemachine, jobs, keys, health):
+    for module in (conversations, turns, cubes, timemachine, policies, jobs, keys, health):
         app.include_router(module.router)
     app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes)
     app.add_middleware(ReadableAddress)

@@ -72,6 +72,9 @@ CubeId = Annotated[str, Path(pattern="^cube" + ID)]
 JobId = Annotated[str, Path(pattern="^job" + ID)]
 ErasureId = Annotated[str, Path(pattern="^erase" + ID)]
 KeyId = Annotated[str, Path(pattern="^key" + ID)]
+PolicyId = Annotated[str, Path(pattern="^rule" + ID)]
+RunId = Annotated[str, Path(pattern="^run" + ID)]
+ProposalId = Annotated[str, Path(pattern="^prop" + ID)]
 
 
 def claim_for(request: Request, runtime: Runtime, key: str | None, body: BaseModel | None) -> Claim:

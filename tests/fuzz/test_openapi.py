@@ -45,14 +45,24 @@ def _failed_job(live: Live) -> str:
     return job
 
 
+def _policy_run(live: Live) -> tuple[str, str]:
+    """A policy with a run to look at."""
+    with live.client() as client:
+        made = post(client, "/v1/policies", {"name": "to look at", "rule": {"kind": "fifo", "most": 100}}).json()
+        return made["id"], post(client, f"/v1/policies/{made['id']}/run", {"dry_run": True}).json()["id"]
+
+
 def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int) -> tuple[dict[str, Any], list[str]]:
     """The run's report, and a line for every call it made."""
     config = folder / "schemathesis.toml"
+    policy, run = _policy_run(live)
     config.write_text(
         # NUL is refused wherever it is (tests/api/test_bad_input.py), which a schema of free-form metadata cannot say.
         "[generation]\nallow-x00 = false\n"
         '[[operations]]\ninclude-name = "POST /v1/jobs/{job_id}/retry"\n'
         f'parameters = {{ "path.job_id" = "{_failed_job(live)}" }}\n'
+        '[[operations]]\ninclude-name = "GET /v1/policies/{policy_id}/runs/{run_id}"\n'
+        f'parameters = {{ "path.policy_id" = "{policy}", "path.run_id" = "{run}" }}\n'
     )
     with live.client() as client:
         (own,) = client.get("/v1/keys").json()["items"]

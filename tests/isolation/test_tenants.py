@@ -37,6 +37,15 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "GET /v1/jobs": None,
     "GET /v1/jobs/{job_id}": None,
     "POST /v1/jobs/{job_id}/retry": None,
+    "POST /v1/policies": {"name": "mine", "rule": {"kind": "fifo", "most": 9}},
+    "GET /v1/policies": None,
+    "GET /v1/policies/{policy_id}": None,
+    "PATCH /v1/policies/{policy_id}": {"enabled": False},
+    "DELETE /v1/policies/{policy_id}": None,
+    "POST /v1/policies/{policy_id}/run": {"dry_run": False},
+    "GET /v1/policies/{policy_id}/runs": None,
+    "GET /v1/policies/{policy_id}/runs/{run_id}": None,
+    "GET /v1/policies/{policy_id}/decisions": None,
     "POST /v1/keys": {"name": "mine", "scopes": ["read"]},
     "GET /v1/keys": None,
     "DELETE /v1/keys/{key_id}": None,
@@ -51,6 +60,7 @@ LISTS: dict[str, list[dict[str, str]]] = {
     "/v1/cubes": [{}, {"user_id": "the-same-user"}, {"conversation_id": "conversation_id"}, {"kind": "activation"}],
     "/v1/jobs": [{}, {"status": "done"}, {"status": "failed"}],
     "/v1/keys": [{}],
+    "/v1/policies": [{}, {"user_id": "the-same-user"}],
 }
 
 
@@ -65,11 +75,15 @@ def _tenant(live: Live, operator: httpx2.Client, words: str) -> Tenant:
     turn = turns(client, conversation)[0]
     job = client.get("/v1/jobs").json()["items"][-1]
     version = client.get(f"/v1/cubes/{view['state_cube_id']}/versions/1").json()
+    rule = {"kind": "fifo", "most": 0}
+    policy = post(client, "/v1/policies", {"name": words, "rule": rule, "user_id": "the-same-user"}).json()
+    run = post(client, f"/v1/policies/{policy['id']}/run", {"dry_run": True}).json()
     other_key = post(client, "/v1/keys", {"name": words, "scopes": ["read"]}).json()
     ids = {
         "conversation_id": conversation, "turn_id": turn["id"], "cube_id": view["state_cube_id"], "job_id": job["id"],
         "key_id": other_key["id"], "version_id": version["id"], "hash": version["hash"],
         "payload": version["payload_sha256"], "own_key": key["id"], "prefix": key["prefix"],
+        "policy_id": policy["id"], "run_id": run["id"],
     }  # fmt: skip
     return Tenant(client, ids, words)
 
@@ -120,6 +134,7 @@ def test_what_is_the_others_does_not_exist(live: Live, tenants: tuple[Tenant, Te
 
 def _unknown(path: str) -> str:
     prefixes = {"conversation_id": "conv", "turn_id": "turn", "cube_id": "cube", "job_id": "job", "key_id": "key"}
+    prefixes |= {"policy_id": "rule", "run_id": "run"}
     zeros = {name: f"{prefix}_{'0' * 32}" for name, prefix in prefixes.items()}
     return path.format(**zeros, number=1)
 
@@ -130,7 +145,7 @@ def _everything(live: Live, tenant: Tenant) -> list[dict[str, Any]]:
     eventually(lambda: look(live, busy, tenant.ids["conversation_id"]) == [])
     ours = "WITH me AS (SELECT tenant_id AS id FROM conversations WHERE id = %s) "
     tables = ["conversations", "turns", "memcubes", "memcube_versions", "lineage_edges", "turn_reads", "outbox",
-              "idempotency_keys", "api_keys", "blobs"]  # fmt: skip
+              "idempotency_keys", "api_keys", "blobs", "policies", "policy_runs", "policy_decisions"]  # fmt: skip
     counts = ", ".join(
         f"(SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t, me WHERE t.tenant_id = me.id) {table}"
         for table in tables

@@ -1,0 +1,103 @@
+"""Policies over REST: made, changed, run and removed; what is refused, and with which words."""
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.api.talk import eventually, everything, post, problem
+from tests.support.live import Live
+
+
+@pytest.fixture(scope="module")
+def client(live: Live) -> Any:
+    """An admin of a tenant of its own: rules reach everything of a tenant."""
+    with live.client() as operator:
+        key = post(operator, "/v1/tenants", {"name": "of policies"}).json()["admin_key"]["key"]
+    with live.client(key) as made:
+        yield made
+
+
+def make(client: httpx2.Client, rule: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    made: dict[str, Any] = post(client, "/v1/policies", {"name": "a rule", "rule": rule} | fields).json()
+    return made
+
+
+def ended(client: httpx2.Client, policy: str, run: str) -> dict[str, Any]:
+    def look() -> dict[str, Any]:
+        view: dict[str, Any] = client.get(f"/v1/policies/{policy}/runs/{run}").json()
+        return view if view["status"] in ("done", "failed") else {}
+
+    return eventually(look, 30)
+
+
+def test_a_rule_runs_and_its_decisions_are_told(live: Live, client: httpx2.Client) -> None:
+    conversation = live.conversation(client)
+    cube = client.get(f"/v1/conversations/{conversation}").json()["state_cube_id"]
+    policy = make(client, {"kind": "ttl", "ttl_s": 0.001}, cube_kind="activation", user_id="ada")
+    assert (policy["action"], policy["enabled"], policy["builtin"]) == ("archive", True, False)
+    path = f"/v1/policies/{policy['id']}"
+    answer = client.post(f"{path}/run", json={"dry_run": True}, headers={"Idempotency-Key": "one-dry-run"})
+    assert answer.status_code == 202
+    again = client.post(f"{path}/run", json={"dry_run": True}, headers={"Idempotency-Key": "one-dry-run"})
+    assert again.content == answer.content
+    dry = ended(client, policy["id"], answer.json()["id"])
+    assert (dry["status"], dry["decided"], dry["done"]) == ("done", 1, 0)
+    assert client.get(f"/v1/cubes/{cube}").json()["lifecycle"] == "activated"
+    run = ended(client, policy["id"], post(client, f"{path}/run", {}).json()["id"])
+    assert (run["status"], run["decided"], run["done"]) == ("done", 1, 1)
+    assert client.get(f"/v1/cubes/{cube}").json()["lifecycle"] == "archived"
+    (decision,) = client.get(f"{path}/decisions", params={"run_id": run["id"]}).json()["items"]
+    assert (decision["cube_id"], decision["action"], decision["outcome"]) == (cube, "archive", "done")
+    assert "ago" in decision["reason"]
+    assert [item["id"] for item in everything(client, f"{path}/runs")] == [run["id"], dry["id"]]
+    assert client.delete(path).status_code == 200
+    problem(client.get(path), 404, "not_found")
+    problem(client.post(f"{path}/run", json={}), 404, "not_found")
+    assert len(everything(client, f"{path}/decisions")) == 2  # what it did stays on record
+
+
+def test_rules_are_changed_and_the_built_in_one_is_there(client: httpx2.Client) -> None:
+    policy = make(client, {"kind": "fifo", "most": 9}, every_s=60, action="expire")
+    path = f"/v1/policies/{policy['id']}"
+    changed = client.patch(
+        path, json={"rule": {"kind": "reinforce", "most": 3}, "every_s": None, "name": "other"}
+    ).json()
+    assert changed["rule"] == {"kind": "reinforce", "most": 3, "half_life_s": 604_800.0}
+    assert (changed["every_s"], changed["name"], changed["action"]) == (None, "other", "expire")
+    assert client.patch(path, json={"rule": {"kind": "thin"}}).json()["action"] == "report"
+    assert client.get(path).json()["rule"]["kind"] == "thin"
+    *_, builtin = everything(client, "/v1/policies")
+    assert (builtin["builtin"], builtin["rule"], builtin["action"]) == (True, {"kind": "expires_at"}, "expire")
+    problem(client.delete(f"/v1/policies/{builtin['id']}"), 409, "builtin_policy")
+    problem(client.patch(f"/v1/policies/{builtin['id']}", json={"name": "mine"}), 409, "builtin_policy")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"name": "x"}, 422, "invalid"),
+        ({"name": "x", "rule": {"kind": "whim"}}, 422, "invalid"),
+        ({"name": "x", "rule": {"kind": "fifo"}}, 422, "invalid"),
+        ({"name": "x", "rule": {"kind": "fifo", "most": -1}}, 422, "invalid"),
+        ({"name": "x", "rule": {"kind": "ttl", "ttl_s": 0}}, 422, "invalid"),
+        ({"name": "x", "rule": {"kind": "fifo", "most": 1, "ttl_s": 5}}, 422, "invalid"),
+        ({"name": "x", "rule": {"kind": "fifo", "most": 1}, "action": "burn"}, 422, "invalid"),
+        ({"name": "x", "rule": {"kind": "thin"}, "action": "archive"}, 409, "rule_action"),
+        ({"name": "x", "rule": {"kind": "expires_at"}, "action": "erase"}, 409, "rule_action"),
+    ],
+)
+def test_what_does_not_fit_is_refused(client: httpx2.Client, body: dict[str, Any], status: int, code: str) -> None:
+    problem(client.post("/v1/policies", json=body), status, code)
+
+
+def test_only_an_admin_makes_rules(live: Live, client: httpx2.Client) -> None:
+    key = post(client, "/v1/keys", {"name": "app", "scopes": ["app"]}).json()["key"]
+    policy = make(client, {"kind": "fifo", "most": 9})["id"]
+    with live.client(key) as app:
+        body = {"name": "x", "rule": {"kind": "fifo", "most": 0}, "action": "erase"}
+        problem(app.post("/v1/policies", json=body), 403, "forbidden")
+        problem(app.post(f"/v1/policies/{policy}/run", json={}), 403, "forbidden")
+        problem(app.patch(f"/v1/policies/{policy}", json={"enabled": False}), 403, "forbidden")
+        problem(app.delete(f"/v1/policies/{policy}"), 403, "forbidden")
+        assert app.get(f"/v1/policies/{policy}").status_code == 200
