@@ -3,13 +3,17 @@ trigger and key, one thing that no bug of ours may ever leave behind.
 """
 
 import asyncio
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
+from memos.cli.main import app
 from memos.cubes.versions import blob_key
 from memos.invariants import chains
 from memos.invariants.blobs import NoOrphanBlobs
@@ -72,11 +76,12 @@ def found(client: httpx2.Client, name: str, subject: str) -> str:
 
 
 def mended(client: httpx2.Client, name: str) -> None:
-    eventually(lambda: states(client)[name]["findings"] == 0, 20)
+    eventually(lambda: (state := states(client)[name])["checked_at"] and state["findings"] == 0, 20)
 
 
 def test_nothing_is_wrong_with_a_service_that_was_used(client: httpx2.Client) -> None:
-    checked = eventually(lambda: all(s["checked_at"] for s in states(client).values()) and states(client), 20)
+    eventually(lambda: all(s["checked_at"] for s in states(client).values()), 20)
+    checked = states(client)
     assert {name: (s["findings"], s["error"]) for name, s in checked.items()} == dict.fromkeys(INVARIANTS, (0, None))
     schedules = {s["name"]: s for s in client.get("/v1/stats").json()["schedules"]}
     assert schedules["invariants"]["runs"] >= 1
@@ -136,6 +141,24 @@ def test_a_planted_row_is_named(service: Live, client: httpx2.Client, cube: str,
     eventually(lambda: gauge in client.get("/metrics").text, 10)
     planted(service, right, cube)
     mended(client, name)
+
+
+def test_the_doctor_names_what_is_wrong(service: Live, client: httpx2.Client, cube: str, tmp_path: Path) -> None:
+    mended(client, "lives_are_told")
+    assert _diagnosis(service, tmp_path)["invariants"]["status"] == "ok"
+    planted(service, "UPDATE memcubes SET lifecycle = 'expired' WHERE id = %s", cube)
+    found(client, "lives_are_told", cube)
+    seen = _diagnosis(service, tmp_path)["invariant: lives_are_told"]
+    planted(service, "UPDATE memcubes SET lifecycle = 'activated' WHERE id = %s", cube)
+    assert (seen["status"], "it is expired" in seen["detail"], cube in seen["detail"]) == ("wrong", True, True)
+    assert seen["mend"]
+
+
+def _diagnosis(live: Live, folder: Path) -> dict[str, dict[str, Any]]:
+    told = CliRunner().invoke(
+        app, ["doctor", "--json", "--url", live.url, "--key", live.key, "--data-dir", str(folder)]
+    )
+    return {check["component"]: check for check in json.loads(told.stdout)["checks"]}
 
 
 def test_a_missing_and_a_cut_payload_are_named(service: Live, client: httpx2.Client, cube: str) -> None:
@@ -265,8 +288,8 @@ def test_one_that_cannot_look_says_so_and_keeps_no_other_from_it(service: Live, 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Blobs, "size_bytes", _refuses)
         eventually(lambda: states(client)["no_blob_missing"]["error"] == "ZeroDivisionError", 20)
-        before = states(client)["head_is_newest"]["checked_at"]
-        eventually(lambda: states(client)["head_is_newest"]["checked_at"] > before, 20)
+        before = states(client)["head_is_newest"]["checked_at"] or ""
+        eventually(lambda: (states(client)["head_is_newest"]["checked_at"] or "") > before, 20)
     eventually(lambda: states(client)["no_blob_missing"]["error"] is None, 20)
 
 

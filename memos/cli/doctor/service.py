@@ -1,5 +1,5 @@
-"""The service itself, through `/readyz` and `/v1/stats`: the API, its database, the generator, the relay, and the
-processes it keeps running.
+"""The service itself, through `/readyz` and `/v1/stats`: the API, its database, the generator, the relay, the
+processes it keeps running, and the invariants.
 """
 
 from pathlib import Path
@@ -12,6 +12,7 @@ HASHES = ("sha256", "fingerprint", "bytes")  # too long to be read here
 SHORT_HASH = 12
 LOG_TAIL_BYTES = 8192
 LOG_MEND = "See the service's output and the logs in its data directory."
+INVARIANT_MEND = "Something wrote past the service, or a bug did: keep the data as it is, and restore from a backup."
 MENDS = {
     "database": "See postgres above; the service connects again by itself.",
     "generator": "See the model worker: the process below, or the address in MEMOS_MODEL_URL.",
@@ -126,3 +127,20 @@ def _key_and_stats(report: Report, client: Any) -> None:
         report.add("background work", "warning", shown, mend=mend)
     else:
         report.add("background work", "ok", shown or "none")
+    _invariants(report, stats.model_dump().get("invariants") or [])
+
+
+def _invariants(report: Report, states: list[dict[str, Any]]) -> None:
+    """What must always be true: a line for each that is not, or could not be looked at; one for all the others."""
+    for state in states:
+        examples = "; ".join(f"{example['subject']}: {example['detail']}" for example in state["examples"][:3])
+        if state["findings"]:
+            shown = f"{state['findings']} found: {examples}"
+            report.add(f"invariant: {state['name']}", "wrong", shown, mend=INVARIANT_MEND)
+        elif state["error"]:
+            report.add(f"invariant: {state['name']}", "warning", f"not checked: {state['error']}", mend=LOG_MEND)
+    checked = [state["checked_at"] for state in states if state["checked_at"] and not state["error"]]
+    if checked:
+        report.add("invariants", "ok", f"{len(checked)} of {len(states)} checked, the last at {max(checked)}")
+    else:
+        report.add("invariants", "skipped", "not checked yet")
