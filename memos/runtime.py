@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from memos.audit import sequencer as audit
 from memos.generation.registry import build_generator
 from memos.invariants import collector
 from memos.invariants import service as invariants
@@ -49,10 +50,12 @@ class Runtime:
         self.generator = build_generator(settings, self.blobs)
         self.wakeups = Wakeups(self.database, between_processes=settings.redis_url is not None)
         self.keys = KeyService(self.database, secret_bytes(settings))
+        self.noted_heads = audit.Noted(self.blobs, self.keys.digest_of)
         self.metrics = Metrics()
         self.turns = TurnService(self.database, self.generator, self.wakeups, self.metrics, settings)
         tools = Tools(self.database, self.blobs, settings)
         tasks: dict[str, Task] = {
+            audit.TASK: audit.SequenceTask(self.database, self.noted_heads),
             ADVANCE: AdvanceTask(self.database, self.generator, self.wakeups, self.metrics),
             invariants.SCHEDULE.task: invariants.CheckInvariants(tools, self.metrics),
             collector.SCHEDULE.task: collector.CollectBlobs(self.database, self.blobs, self.metrics, settings),

@@ -5,13 +5,17 @@ nothing caches them. A key is the only way from a request to a tenant.
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from memos.keys import store
-from memos.keys.schemas import Key, NewKey, NewTenant, Scope, Tenant, TenantCreate
+from sqlalchemy import RowMapping
+
+from memos.kernel.access import SERVICE, Actor
+from memos.keys import store, tokens
+from memos.keys.schemas import Key, NewKey, NewTenant, NewToken, Scope, Tenant, TenantCreate, TokenCreate
 from memos.kit.db import Database
 from memos.kit.doors import key_owner
-from memos.kit.errors import Forbidden, NotFound, Unauthorized
+from memos.kit.errors import Forbidden, Invalid, NotFound, Unauthorized
 from memos.kit.ids import new_id
 from memos.kit.unit_of_work import UnitOfWork
 
@@ -29,15 +33,25 @@ INCLUDES: dict[Scope, frozenset[Scope]] = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling: a key of a tenant, and what it may do."""
+    """Who is calling: a key of a tenant, what it may do, and for whom. Once the caller is known, `tenant_id` carries
+    the actor (`TenantView`): hand it to every unit of work that is done for the caller."""
 
     tenant_id: str
     key_id: str
     scopes: frozenset[Scope]
+    actor: Actor = SERVICE
+    token_id: str | None = None
 
     def require(self, scope: Scope) -> None:
         if not any(scope in INCLUDES[held] for held in self.scopes):
             raise Forbidden(f"this needs a key with the scope {scope}; this one has {', '.join(sorted(self.scopes))}")
+
+
+class LimitedAdmin(Invalid):
+    """An admin key is not limited to a user or an agent."""
+
+    code = "limited_admin"
+    hint = "Give a key that is limited the scope app or read."
 
 
 class KeyService:
@@ -57,6 +71,8 @@ class KeyService:
     async def authenticate(self, authorization: str | None) -> Principal:
         """The principal behind an Authorization header; raises Unauthorized."""
         scheme, _, key = (authorization or "").partition(" ")
+        if scheme.lower() == "bearer" and key.strip().startswith(tokens.PREFIX):
+            return await self._of_token(key.strip())
         if scheme.lower() != "bearer" or not key.startswith(KEY_PREFIX):
             raise Unauthorized
         owner = await key_owner(self._database, self.digest(key.strip()))
@@ -66,9 +82,40 @@ class KeyService:
         row = await store.get(self._database.single(tenant_id), key_id)
         if row is None or row["revoked_at"] is not None:
             raise Unauthorized("this API key is unknown or revoked")
-        return Principal(tenant_id, key_id, frozenset(row["scopes"]))
+        return Principal(tenant_id, key_id, frozenset(row["scopes"]), _actor(row))
 
-    async def create(self, work: UnitOfWork, *, name: str, scopes: list[Scope]) -> NewKey:
+    async def _of_token(self, token: str) -> Principal:
+        """A token is as good as the key that made it: it ends with it."""
+        claims = tokens.read(token, self.digest_of)
+        row = await store.get(self._database.single(claims.tenant_id), claims.key_id)
+        if row is None or row["revoked_at"] is not None:
+            raise Unauthorized("the key that made this token is revoked")
+        actor = Actor("person", claims.user_id, claims.agent_id, frozenset(claims.roles))
+        return Principal(claims.tenant_id, claims.key_id, frozenset({"app"}), actor, claims.token_id)
+
+    def token(self, caller: Principal, wanted: TokenCreate) -> NewToken:
+        """A token limited to one user; made of a signature alone, nothing is stored. Raises Forbidden for roles that
+        the key does not have, and for a caller who is limited to a user already."""
+        if caller.actor.kind == "person":
+            raise Forbidden("whoever is limited to one user makes no tokens", hint="Use the application's own key.")
+        missing = set(wanted.roles) - caller.actor.roles
+        if missing and caller.actor.kind != "admin":
+            raise Forbidden(f"this key does not have the role {min(missing)}", hint="An admin makes keys with roles.")
+        return tokens.make(caller.tenant_id, caller.key_id, wanted, self.digest_of)
+
+    async def create(
+        self,
+        work: UnitOfWork,
+        *,
+        name: str,
+        scopes: list[Scope],
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        roles: Iterable[str] = (),
+    ) -> NewKey:
+        """Raises LimitedAdmin for an admin key that is limited to a user or an agent."""
+        if (user_id or agent_id) and "admin" in scopes:
+            raise LimitedAdmin
         key = KEY_PREFIX + secrets.token_urlsafe(32)
         row = await store.insert(
             work,
@@ -77,6 +124,9 @@ class KeyService:
             prefix=key[:SHOWN],
             digest=self.digest(key),
             scopes=sorted(set(scopes)),
+            user_id=user_id,
+            agent_id=agent_id,
+            roles=sorted(set(roles)),
         )
         return NewKey(**row, key=key)
 
@@ -93,3 +143,11 @@ class KeyService:
             tenant = await store.insert_tenant(work, tenant_id=tenant_id, name=wanted.name)
             key = await self.create(work, name="admin", scopes=scopes)
         return NewTenant(tenant=Tenant(**tenant), admin_key=key)
+
+
+def _actor(row: RowMapping) -> Actor:
+    """For whom a key acts as long as it says nothing else."""
+    roles = frozenset(row["roles"])
+    if row["user_id"] or row["agent_id"]:
+        return Actor("person", row["user_id"], row["agent_id"], roles)
+    return Actor("admin" if "admin" in row["scopes"] else "application", roles=roles)

@@ -7,11 +7,11 @@ from sqlalchemy import RowMapping, text
 
 from memos.kit.unit_of_work import UnitOfWork
 
-_COLUMNS = "id, name, prefix, scopes, created_at, revoked_at"
+_COLUMNS = "id, name, prefix, scopes, user_id, agent_id, roles, created_at, revoked_at"
 _INSERT_TENANT = text("INSERT INTO tenants (id, name) VALUES (:id, :name) RETURNING id, name, created_at")
 _INSERT = text(f"""
-    INSERT INTO api_keys (tenant_id, id, name, prefix, digest, scopes)
-    VALUES (:tenant_id, :id, :name, :prefix, :digest, :scopes) RETURNING {_COLUMNS}""")
+    INSERT INTO api_keys (tenant_id, id, name, prefix, digest, scopes, user_id, agent_id, roles)
+    VALUES (:tenant_id, :id, :name, :prefix, :digest, :scopes, :user_id, :agent_id, :roles) RETURNING {_COLUMNS}""")
 _GET = text(f"SELECT {_COLUMNS} FROM api_keys WHERE id = :id")
 _LIST = text(f"""
     SELECT {_COLUMNS} FROM api_keys WHERE (CAST(:before AS text) IS NULL OR id < :before)

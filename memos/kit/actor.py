@@ -6,43 +6,24 @@ The service's own work, and jobs, use the bare id: they see the whole tenant.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from sqlalchemy import TextClause
+
+from memos.kernel.access import Actor
 
 if TYPE_CHECKING:
     from memos.kit.unit_of_work import UnitOfWork
 
-ActorKind = Literal["service", "admin", "application", "person"]
 
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """`application`: a key of the tenant, for nobody in particular. `person`: a user, an agent, or a user through an
-    agent. `roles` are the key's."""
-
-    kind: ActorKind
-    user_id: str | None = None
-    agent_id: str | None = None
-    roles: frozenset[str] = frozenset()
-
-    @property
-    def limited(self) -> bool:
-        """True if the database is to narrow what the actor sees."""
-        return self.kind in ("application", "person")
-
-    def settings(self) -> dict[str, str]:
-        """What a transaction binds for row-level security."""
-        return {
-            "actor": self.kind,
-            "user": self.user_id or "",
-            "agent": self.agent_id or "",
-            "roles": ",".join(sorted(self.roles)),
-        }
-
-
-SERVICE = Actor("service")
+def settings_of(actor: Actor) -> dict[str, str]:
+    """What a transaction binds for row-level security."""
+    return {
+        "actor": actor.kind,
+        "user": actor.user_id or "",
+        "agent": actor.agent_id or "",
+        "roles": ",".join(sorted(actor.roles)),
+    }
 
 
 class Witness(Protocol):

@@ -28,7 +28,8 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from memos.kit.actor import SERVICE, TenantView, Witness
+from memos.kernel.access import SERVICE
+from memos.kit.actor import TenantView, Witness, settings_of
 from memos.kit.errors import Forbidden, Unavailable
 from memos.kit.transactions import OPEN
 
@@ -219,7 +220,7 @@ def _binding(tenant_id: str) -> Wanted:
     """How the tenant, and the actor if it is to be narrowed, are bound."""
     actor = tenant_id.actor if isinstance(tenant_id, TenantView) else SERVICE
     bare = {"tenant": str(tenant_id)}
-    return (_BIND_ACTOR, bare | actor.settings()) if actor.limited else (_BIND, bare)
+    return (_BIND_ACTOR, bare | settings_of(actor)) if actor.limited else (_BIND, bare)
 
 
 def _witness(tenant_id: str) -> Witness | None:

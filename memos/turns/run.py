@@ -44,6 +44,10 @@ class TurnRun:
     task: "asyncio.Task[None] | None" = None
     ended: str = "failed"
 
+    def __post_init__(self) -> None:
+        # Who may take the turn was settled when it was accepted; from here on it is the service's own work.
+        self.tenant_id = str(self.tenant_id)
+
     @property
     def keyed(self) -> bool:
         return self.claim.key is not None

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 LOG = Path(os.environ["MEMOS_FUZZ_LOG"])
 OWN_KEY = os.environ["MEMOS_FUZZ_KEY_ID"]
-REFUSED_BY_MEANING = ("bad_cursor", "idempotency_key_reused", "in_the_future", "system_time_only")
+REFUSED_BY_MEANING = ("bad_cursor", "idempotency_key_reused", "limited_admin", "in_the_future", "system_time_only")
 OUT_OF_CALENDAR = "must lie between the years"
 NOT_A_PROBLEM = ("GET /readyz",)  # says in its own words what is not ready
 

@@ -34,6 +34,12 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "GET /v1/cubes/{cube_id}/versions/{number}/payload": None,
     "GET /v1/cubes/{cube_id}/lineage": None,
     "GET /v1/users/{user_id}/memory": None,
+    "POST /v1/cubes/{cube_id}/grants": {"grantee": {"user": "me"}, "permission": "write"},
+    "GET /v1/cubes/{cube_id}/grants": None,
+    "DELETE /v1/cubes/{cube_id}/grants/{grant_id}": None,
+    "POST /v1/tokens": {"user_id": "the-same-user"},
+    "GET /v1/audit": None,
+    "GET /v1/audit/verify": None,
     "GET /v1/jobs": None,
     "GET /v1/jobs/{job_id}": None,
     "POST /v1/jobs/{job_id}/retry": None,
@@ -60,6 +66,7 @@ LISTS: dict[str, list[dict[str, str]]] = {
     "/v1/cubes": [{}, {"user_id": "the-same-user"}, {"conversation_id": "conversation_id"}, {"kind": "activation"}],
     "/v1/jobs": [{}, {"status": "done"}, {"status": "failed"}],
     "/v1/keys": [{}],
+    "/v1/audit": [{}, {"user_id": "the-same-user"}, {"subject": "conversation_id"}],
     "/v1/policies": [{}, {"user_id": "the-same-user"}],
 }
 
@@ -78,11 +85,14 @@ def _tenant(live: Live, operator: httpx2.Client, words: str) -> Tenant:
     rule = {"kind": "fifo", "most": 0}
     policy = post(client, "/v1/policies", {"name": words, "rule": rule, "user_id": "the-same-user"}).json()
     run = post(client, f"/v1/policies/{policy['id']}/run", {"dry_run": True}).json()
+    grantee = {"grantee": {"role": words}, "permission": "read"}
+    grant = post(client, f"/v1/cubes/{view['state_cube_id']}/grants", grantee).json()
     other_key = post(client, "/v1/keys", {"name": words, "scopes": ["read"]}).json()
     ids = {
         "conversation_id": conversation, "turn_id": turn["id"], "cube_id": view["state_cube_id"], "job_id": job["id"],
         "key_id": other_key["id"], "version_id": version["id"], "hash": version["hash"],
         "payload": version["payload_sha256"], "own_key": key["id"], "prefix": key["prefix"],
+        "grant_id": grant["id"],
         "policy_id": policy["id"], "run_id": run["id"],
     }  # fmt: skip
     return Tenant(client, ids, words)
@@ -135,6 +145,7 @@ def test_what_is_the_others_does_not_exist(live: Live, tenants: tuple[Tenant, Te
 def _unknown(path: str) -> str:
     prefixes = {"conversation_id": "conv", "turn_id": "turn", "cube_id": "cube", "job_id": "job", "key_id": "key"}
     prefixes |= {"policy_id": "rule", "run_id": "run"}
+    prefixes |= {"grant_id": "grant"}
     zeros = {name: f"{prefix}_{'0' * 32}" for name, prefix in prefixes.items()}
     return path.format(**zeros, number=1)
 
@@ -145,7 +156,8 @@ def _everything(live: Live, tenant: Tenant) -> list[dict[str, Any]]:
     eventually(lambda: look(live, busy, tenant.ids["conversation_id"]) == [])
     ours = "WITH me AS (SELECT tenant_id AS id FROM conversations WHERE id = %s) "
     tables = ["conversations", "turns", "memcubes", "memcube_versions", "lineage_edges", "turn_reads", "outbox",
-              "idempotency_keys", "api_keys", "blobs", "policies", "policy_runs", "policy_decisions"]  # fmt: skip
+              "idempotency_keys", "api_keys", "blobs",
+              "cube_grants", "audit_log", "policies", "policy_runs", "policy_decisions"]  # fmt: skip
     counts = ", ".join(
         f"(SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t, me WHERE t.tenant_id = me.id) {table}"
         for table in tables

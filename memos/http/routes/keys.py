@@ -15,7 +15,14 @@ router = APIRouter(tags=["keys"])
 async def create(runtime: RuntimeDep, caller: Admin, body: KeyCreate) -> NewKey:
     """Make a key. Its secret is in this answer and nowhere else."""
     async with runtime.database.unit_of_work(caller.tenant_id) as work:
-        return await runtime.keys.create(work, name=body.name, scopes=list(body.scopes))
+        return await runtime.keys.create(
+            work,
+            name=body.name,
+            scopes=list(body.scopes),
+            user_id=body.user_id,
+            agent_id=body.agent_id,
+            roles=body.roles,
+        )
 
 
 @router.get("/v1/keys", responses=problems())
