@@ -1,6 +1,7 @@
 """Who may read and who may change a cube. The schema's policies and the trigger of cubes hold the same rule.
 
-    owner    its user, in person or through the agent it was made with; of a cube without a user, its agent
+    owner    its user, in person or through the agent it was made with; of a cube without a user, its agent while it
+             acts for no user
     shared   the owner, and whom it is granted to
     tenant   everybody of the tenant may read it; to change it needs the owner or a grant to write
     secret   its owner alone, and admins, whose reading is audited: no visibility and no grant opens it
@@ -57,7 +58,7 @@ class Grant:
 
 def owns(actor: Actor, held: Holding) -> bool:
     if held.user_id is None:
-        return held.agent_id is not None and held.agent_id == actor.agent_id
+        return held.agent_id is not None and held.agent_id == actor.agent_id and actor.user_id is None
     through = actor.agent_id is None or held.agent_id in (None, actor.agent_id)
     return held.user_id == actor.user_id and through
 

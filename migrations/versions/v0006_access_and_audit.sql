@@ -37,12 +37,13 @@ CREATE FUNCTION memos_actor() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
   RETURN nullif(current_setting('memos.actor', true), '');
 
 -- What belongs to a user belongs to that user, in person or through the agent it was made with; what belongs to an
--- agent alone, to that agent; what belongs to nobody, to no person.
+-- agent alone, to that agent when it acts for no user; what belongs to nobody, to no person.
 CREATE FUNCTION memos_owns(user_id text, agent_id text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
   RETURN CASE WHEN user_id IS NOT NULL
     THEN user_id = current_setting('memos.user', true)
       AND (agent_id IS NULL OR current_setting('memos.agent', true) IN ('', agent_id))
-    ELSE coalesce(agent_id = current_setting('memos.agent', true), false) END;
+    ELSE coalesce(agent_id = current_setting('memos.agent', true) AND current_setting('memos.user', true) = '', false)
+    END;
 
 CREATE FUNCTION memos_granted(cube text, wanted text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
   RETURN EXISTS (
