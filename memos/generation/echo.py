@@ -49,6 +49,8 @@ MAX_WORDS = 8  # of a line, as provenance
 COLLAPSE_LINES = 8
 _LISTED = re.compile(r"(?<![0-9a-f:])\d+:[0-9a-f]{4}(?![0-9a-f:])")
 _WORD = re.compile(r"\s*\S+(?:\s+\Z)?|\s+\Z")
+_SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
+_OF_ONESELF = re.compile(r"(?:I|My)\b[^?]*\Z")
 _SLOW = re.compile(r"/slow (\d{1,5})(?:\s|\Z)")
 _MATCHED = ("model", "weights_sha256", "tokenizer_sha256", "dtype", "state_shape")
 
@@ -202,6 +204,11 @@ class EchoEngine:
         digests = b"".join(lines[_slot(number)] for number in range(max(1, count - MAX_TURNS_HELD + 1), count + 1))
         merged = EchoState(count, digests, hashlib.sha256(base.chain + ours.chain + theirs.chain).digest())
         return Step(merged, _health(ours, merged))
+
+    def fold(self, episodes: Sequence[str]) -> list[str]:
+        """What somebody said of themselves: every sentence that begins with "I" or "My", once, as it was said."""
+        said = (found.strip() for episode in episodes for found in _SENTENCE.findall(episode))
+        return list(dict.fromkeys(sentence for sentence in said if _OF_ONESELF.match(sentence)))
 
     @staticmethod
     def _tokens(state: EchoState, answer: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ comes out: an engine keeps no conversation between calls and may be called from 
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 
 class StateRejected(Exception):
@@ -92,6 +92,13 @@ class Step(Generic[S]):
     state: S
     health: dict[str, float] = field(default_factory=dict)
     written: tuple[SlotWrite, ...] = ()
+
+
+@runtime_checkable
+class Folds(Protocol):
+    """An engine that can also say in facts, a sentence each, what episodes hold."""
+
+    def fold(self, episodes: Sequence[str]) -> list[str]: ...
 
 
 class Engine(Protocol[S]):

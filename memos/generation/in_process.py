@@ -12,10 +12,11 @@ import obstore.exceptions
 import structlog
 
 from memos.generation.encoder import Encoder
-from memos.generation.engine import Difference, Engine, SlotRead, StateRejected, Step
+from memos.generation.engine import Difference, Engine, Folds, SlotRead, StateRejected, Step
 from memos.generation.pool import Pool
 from memos.generation.port import (
     Advanced,
+    CannotFold,
     Finished,
     Forgotten,
     GenerateRequest,
@@ -173,6 +174,16 @@ class InProcessGenerator(Generic[S]):
         assert_no_open_transaction()
         return await self._embed.run(lambda: self._encoder.encode(texts))
 
+    async def can_fold(self) -> bool:
+        return isinstance(self._engine, Folds)
+
+    async def fold(self, episodes: Sequence[str]) -> list[str]:
+        assert_no_open_transaction()
+        engine = self._engine
+        if not isinstance(engine, Folds):
+            raise CannotFold
+        return await self._compute.run(lambda: engine.fold(episodes))
+
     async def forget(self, hashes: Sequence[str] | None) -> Forgotten:
         """Dropped at once, and once more when all that was being computed has ended. Raises ModelUnavailable if that
         takes too long."""
@@ -192,6 +203,7 @@ class InProcessGenerator(Generic[S]):
             "waiting": self._compute.waiting,
             "limit": self._compute.limit,
             "cache": self._cache.stats(),
+            "folds": isinstance(self._engine, Folds),
             "embedder": {"model": self._encoder.model, "dimensions": self._encoder.dimensions},
         }
 

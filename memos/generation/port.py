@@ -40,6 +40,13 @@ class ModelMismatch(Conflict):
         return cls(f"the memory was made by model {pinned[:12]}, and {serving[:12]} is serving")
 
 
+class CannotFold(Conflict):
+    """This model cannot say in facts what episodes hold."""
+
+    code = "cannot_fold"
+    hint = "Serve a generator that can, or leave episodes as they are."
+
+
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
     """Which model answers, as stamped on every version it makes."""
@@ -144,6 +151,14 @@ class Generator(Protocol):
 
     async def start_payload(self) -> bytes: ...
     async def embed(self, texts: Sequence[str]) -> list[list[float]]: ...
+    async def can_fold(self) -> bool:
+        """Whether `fold` is there: most models only answer and remember."""
+        ...
+
+    async def fold(self, episodes: Sequence[str]) -> list[str]:
+        """The facts that these episodes hold, one sentence each. Raises CannotFold."""
+        ...
+
     async def forget(self, hashes: Sequence[str] | None) -> Forgotten:
         """Drops the states with these payload hashes from memory, or all, and waits for what was being computed."""
         ...

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from memos.generation.engine import SlotDrift, SlotRead, SlotWrite, TensorChange
 from memos.generation.pool import QueueFull
 from memos.generation.port import (
+    CannotFold,
     FinishReason,
     GenerateRequest,
     ModelMismatch,
@@ -28,6 +29,7 @@ MAX_TOKENS = 8_192
 MAX_STOP = 4
 MAX_STOP_CHARS = 200
 MAX_EMBED_TEXTS = 256
+MAX_FOLD_EPISODES = 64
 MAX_FORGET = 10_000
 MAX_BODY_BYTES = 32 * 1024 * 1024
 # What an error may carry across.
@@ -129,6 +131,14 @@ class EmbedBody(Message):
     texts: list[LongText] = Field(max_length=MAX_EMBED_TEXTS)
 
 
+class FoldBody(Message):
+    episodes: list[LongText] = Field(max_length=MAX_FOLD_EPISODES)
+
+
+class FoldedAnswer(Message):
+    facts: list[str]
+
+
 class TokenEvent(Message):
     text: str
 
@@ -189,6 +199,7 @@ class HealthAnswer(Message):
     waiting: int
     limit: int
     cache: dict[str, int]
+    folds: bool
     embedder: dict[str, Any]
 
 
@@ -200,7 +211,7 @@ def problem_of(error: MemosError) -> dict[str, Any]:
 def error_of(problem: ErrorEvent) -> MemosError:
     """The error that a problem document stands for. A code we do not know means the worker failed."""
     details = {name: value for name, value in problem.context.items() if name in DETAILS}
-    for known in (ModelMismatch, StateUnreadable, QueueFull, ModelUnavailable, Invalid, TooLarge):
+    for known in (ModelMismatch, CannotFold, StateUnreadable, QueueFull, ModelUnavailable, Invalid, TooLarge):
         if problem.code == known.code:
             return known(problem.detail, retry_after_s=problem.retry_after_s, **details)
     return ModelUnavailable(f"the model worker failed: {problem.detail}", retry_after_s=problem.retry_after_s)

@@ -38,6 +38,7 @@ from memos.generation.wire import (
     DoneEvent,
     EmbeddedAnswer,
     ErrorEvent,
+    FoldedAnswer,
     ForgottenAnswer,
     HealthAnswer,
     ReadsAnswer,
@@ -190,6 +191,15 @@ class ModelWorkerClient:
             with self._translated():
                 vectors += EmbeddedAnswer.model_validate_json(response.content).vectors
         return vectors
+
+    async def can_fold(self) -> bool:
+        return bool((await self.health())["folds"])
+
+    async def fold(self, episodes: Sequence[str]) -> list[str]:
+        assert_no_open_transaction()
+        response = await self._call("POST", "/fold", {"episodes": list(episodes)})
+        with self._translated():
+            return FoldedAnswer.model_validate_json(response.content).facts
 
     async def forget(self, hashes: Sequence[str] | None) -> Forgotten:
         """Of the worker that answers: any other behind the same address forgets by the age of what it holds."""

@@ -293,3 +293,10 @@ async def test_text_that_is_not_unicode_is_answered_or_refused_and_never_a_failu
     """JSON carries a lone surrogate that UTF-8 cannot: the API refuses such input before it comes here."""
     with contextlib.suppress(Invalid):
         await answer(generator, await start_ref(generator), "lone \ud800 surrogate")
+
+
+async def test_what_was_said_of_oneself_becomes_facts(generator):
+    episodes = ["Good morning! My dog is called Rex. Is it late?", "I live in Oslo.\nMy dog is called Rex."]
+    assert await generator.can_fold()
+    assert await generator.fold(episodes) == ["My dog is called Rex.", "I live in Oslo."]
+    assert await generator.fold([]) == []

@@ -164,7 +164,7 @@ def law_4_one_committer(source: Source) -> Found:
 
 
 TRANSACTIONS = ("unit_of_work", "read", "transaction")
-GENERATOR_CALLS = "generate advance reads diff diff_tensors merge embed start_payload identity".split()
+GENERATOR_CALLS = "generate fold advance reads diff diff_tensors merge embed start_payload identity".split()
 
 
 @register(*SERVICE)

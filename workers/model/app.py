@@ -21,6 +21,8 @@ from memos.generation.wire import (
     DiffTensorsBody,
     EmbedBody,
     EmbeddedAnswer,
+    FoldBody,
+    FoldedAnswer,
     ForgetBody,
     ForgottenAnswer,
     GenerateBody,
@@ -86,6 +88,11 @@ def _add_routes(app: FastAPI, generator: InProcessGenerator[Any], stamp: dict[st
         response.headers.update(stamp)
         gone = await generator.forget(body.hashes)
         return ForgottenAnswer(states=gone.states, max_age_s=gone.max_age_s)
+
+    @app.post("/fold")
+    async def fold(body: FoldBody, response: Response) -> FoldedAnswer:
+        response.headers.update(stamp)
+        return FoldedAnswer(facts=await generator.fold(body.episodes))
 
     @app.post("/embed")
     async def embed(body: EmbedBody, response: Response) -> EmbeddedAnswer:
