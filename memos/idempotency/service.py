@@ -13,7 +13,6 @@ from memos.kit.errors import BadRequest, Conflict, Invalid
 from memos.kit.schema import Answer
 from memos.kit.unit_of_work import UnitOfWork
 
-
 ERASED = 410  # the status of a key whose stored answer, and what was asked, are gone
 
 

@@ -21,19 +21,12 @@ class ConversationState(Conflict):
     code = "conversation_state"
 
 
-class PayloadGone(Conflict):
-    """What that version held has been erased."""
-
-    code = "payload_gone"
-    hint = "Choose a version whose content is still there."
-
-
 async def rollback(work: UnitOfWork, cube_id: str, wanted: CubeRollback, by: str) -> CubeRolledBack:
     """Appends a version that holds again what version `to_version` held, in both times. Raises NotFound, CubeFrozen,
-    NotLive, ConversationState, PayloadGone."""
+    NotLive, ConversationState, PayloadErased."""
     cube = await changes.lock(work, cube_id)
     _refuse_state(cube, "rollback")
-    target = await _source(work, cube_id, wanted.to_version)
+    target = await version_row(work, cube_id, wanted.to_version)
     version = await changes.append(
         work,
         cube,
@@ -53,10 +46,10 @@ async def rollback(work: UnitOfWork, cube_id: str, wanted: CubeRollback, by: str
 async def fork(work: UnitOfWork, cube_id: str, wanted: CubeFork, by: str) -> Forked:
     """A new cube that begins with what version `at_version` held, for the same owner unless told otherwise. A delta's
     fork begins archived: mounted beside its source it would count twice. Raises NotFound, ConversationState,
-    PayloadGone."""
+    PayloadErased."""
     cube = await changes.lock(work, cube_id)
     _refuse_state(cube, "fork")
-    source = await _source(work, cube_id, wanted.at_version)
+    source = await version_row(work, cube_id, wanted.at_version)
     made = await changes.create(
         work,
         changes.NewCube(
@@ -95,10 +88,3 @@ def _refuse_state(cube: RowMapping, action: str) -> None:
             f"cube {cube['id']} is the state of conversation {conversation}",
             hint=f'Use POST /v1/conversations/{conversation}/{action} with {{"{place}": SEQ}}.',
         )
-
-
-async def _source(work: UnitOfWork, cube_id: str, number: int) -> RowMapping:
-    row = await version_row(work, cube_id, number)
-    if row["payload"] not in ("text", "blob", "start"):
-        raise PayloadGone(f"what version {number} of cube {cube_id} held has been erased")
-    return row

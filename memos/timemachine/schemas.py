@@ -3,7 +3,7 @@ forking and merging.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -89,3 +89,48 @@ class Forked(Answer):
     cube: Cube
     from_cube_id: str
     at_version: int
+
+
+class TextOperation(Answer):
+    """One piece of a text diff; all `before` together are the one text, all `after` the other."""
+
+    action: Literal["equal", "insert", "delete", "replace"]
+    before: str
+    after: str
+
+
+class TextDiff(Answer):
+    unified: str = Field(description="Line by line, as `diff -u` writes it; empty for equal texts.")
+    operations: list[TextOperation] = Field(description="Word by word.")
+    coarse: bool = Field(description="True if a part was too long to be matched and counts as replaced as a whole.")
+
+
+class TensorMoved(Answer):
+    """Euclidean norms: of the difference, and of the tensor before and after."""
+
+    name: str
+    norm: float
+    before: float
+    after: float
+
+
+class SlotMoved(Answer):
+    """How far one slot of the memory moved."""
+
+    layer: int
+    slot: int
+    norm: float = Field(description="Euclidean norm of the difference.")
+    drift: float = Field(description="That norm against the slot's own before.")
+
+
+class CubeDiff(Answer):
+    """What differs between two versions; what moved most comes first."""
+
+    cube_id: str
+    kind: Kind
+    from_version: int
+    to_version: int
+    same: bool = Field(description="Both versions hold the very same payload.")
+    text: TextDiff | None = None
+    tensors: list[TensorMoved] | None = None
+    slots: list[SlotMoved] | None = Field(None, description="Of a state; slots that did not move are left out.")

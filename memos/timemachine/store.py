@@ -46,12 +46,13 @@ _SAID = text("""
 # that restores another it goes on there, so that what a rollback left behind says nothing any more.
 _VALID = text(f"""
     WITH RECURSIVE line AS (
-      SELECT v.id, v.cube_id, v.number, v.operation, v.metadata, v.valid_from, v.valid_to
+      SELECT v.id, v.parent_id, v.operation, v.valid_from, v.valid_to
       FROM memcube_versions v WHERE v.cube_id = :cube_id AND v.number = :number
       UNION ALL
-      SELECT p.id, p.cube_id, p.number, p.operation, p.metadata, p.valid_from, p.valid_to
-      FROM line l JOIN memcube_versions p ON p.cube_id = l.cube_id AND p.number =
-        CASE WHEN l.operation = 'rollback' THEN CAST(l.metadata->>'to_version' AS integer) ELSE l.number - 1 END
+      SELECT p.id, p.parent_id, p.operation, p.valid_from, p.valid_to
+      FROM line l JOIN memcube_versions p ON p.id = CASE WHEN l.operation = 'rollback'
+        THEN (SELECT e.parent_id FROM lineage_edges e WHERE e.child_id = l.id AND e.relation = 'restores' LIMIT 1)
+        ELSE l.parent_id END
       WHERE (l.valid_from > :valid_at) IS TRUE OR (l.valid_to <= :valid_at) IS TRUE)
     SELECT {VERSION_COLUMNS} FROM line l JOIN memcube_versions v ON v.id = l.id
     WHERE (l.valid_from > :valid_at) IS NOT TRUE AND (l.valid_to <= :valid_at) IS NOT TRUE""")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, TypeVar
 
 import httpx2
@@ -166,14 +167,17 @@ def chain(client: httpx2.Client, cube: str) -> list[Link]:
 
 
 def _link(version: dict[str, Any]) -> Link:
-    facts = {name: version[name] for name in VersionFacts.__slots__ if name != "created_at"}
-    written = version["created_at"].replace("Z", "+00:00")
-    if "." not in written:  # a whole second is shown without its zeros
-        written = written.replace("+00:00", ".000000+00:00")
+    moments = {name: version[name] and _hashed(version[name]) for name in ("created_at", "valid_from", "valid_to")}
+    facts = {name: version[name] for name in VersionFacts.__slots__}
     return Link(
         version_id=version["id"],
         parent_hash=version["parent_hash"],
         hash=version["hash"],
-        facts=VersionFacts(created_at=written, **facts),
+        facts=VersionFacts(**(facts | moments)),
         commitment=version["commitment"],
     )
+
+
+def _hashed(moment: str) -> str:
+    """A moment as it stands in what is hashed: a whole second is shown without its zeros."""
+    return datetime.fromisoformat(moment).isoformat(timespec="microseconds")

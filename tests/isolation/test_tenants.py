@@ -40,6 +40,9 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "POST /v1/tokens": {"user_id": "the-same-user"},
     "GET /v1/audit": None,
     "GET /v1/audit/verify": None,
+    "GET /v1/cubes/{cube_id}/diff": None,
+    "POST /v1/cubes/{cube_id}/rollback": {"to_version": 0},
+    "POST /v1/cubes/{cube_id}/fork": {"at_version": 0},
     "GET /v1/jobs": None,
     "GET /v1/jobs/{job_id}": None,
     "POST /v1/jobs/{job_id}/retry": None,
@@ -61,6 +64,7 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "GET /readyz": None,
     "GET /metrics": None,
 }
+QUERIES = {"GET /v1/cubes/{cube_id}/diff": {"from": 0, "to": 1}}
 LISTS: dict[str, list[dict[str, str]]] = {
     "/v1/conversations": [{}, {"user_id": "the-same-user"}],
     "/v1/cubes": [{}, {"user_id": "the-same-user"}, {"conversation_id": "conversation_id"}, {"kind": "activation"}],
@@ -126,10 +130,11 @@ def test_what_is_the_others_does_not_exist(live: Live, tenants: tuple[Tenant, Te
     names_something = "{" in path.replace("{number}", "").replace("{user_id}", "")  # a user is a name of the caller's
     address = path.format(**other.ids, number=1, user_id="the-same-user")
     headers = {"Idempotency-Key": f"{turned}:{call.replace(' ', ':')}"}
-    answer = mine.client.request(method, address, json=BODIES[call], headers=headers)
+    answer = mine.client.request(method, address, json=BODIES[call], params=QUERIES.get(call), headers=headers)
     if names_something:
         body = problem(answer, 404, "not_found")
-        nothing = problem(mine.client.request(method, _unknown(path), json=BODIES[call]), 404, "not_found")
+        unknown = mine.client.request(method, _unknown(path), json=BODIES[call], params=QUERIES.get(call))
+        nothing = problem(unknown, 404, "not_found")
         assert nothing["title"] == body["title"]
         assert nothing["hint"] == body["hint"]
         told = answer.text.replace(body["instance"], "").replace(body["detail"], "")  # the id that was asked for

@@ -1,20 +1,79 @@
-"""/v1/users/{user_id}/memory: what was known of a user."""
+"""The time machine beside the calls that take `as_of`: a user's memory, diff, rollback and fork of a cube."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from memos.http.deps import AsOf, Cursor, Limit, Reader, RuntimeDep, UserOf, problems
+from fastapi import APIRouter, Query, Request, Response
+
+from memos.http.deps import (
+    App,
+    AsOf,
+    CubeId,
+    Cursor,
+    IdempotencyKey,
+    Limit,
+    Reader,
+    RuntimeDep,
+    UserOf,
+    claim_for,
+    problems,
+)
+from memos.http.stored import stored_response
+from memos.idempotency.service import once
 from memos.kit.schema import Page
-from memos.timemachine import service
-from memos.timemachine.schemas import CubeThen
+from memos.timemachine import diff, restore, service
+from memos.timemachine.schemas import CubeDiff, CubeFork, CubeRollback, CubeRolledBack, CubeThen, Forked
 
-router = APIRouter(prefix="/v1/users", tags=["time machine"])
+router = APIRouter(prefix="/v1", tags=["time machine"])
+From = Annotated[int, Query(alias="from", ge=0, le=2**31 - 1, description="The number of a version.")]
+To = Annotated[int, Query(ge=0, le=2**31 - 1, description="The number of a version.")]
+Most = Annotated[int, Query(ge=1, le=10_000, description="The most tensors, and the most slots, to name.")]
 
 
-@router.get("/{user_id:path}/memory", responses=problems())
+@router.get("/users/{user_id:path}/memory", responses=problems())
 async def memory(
     runtime: RuntimeDep, caller: Reader, user_id: UserOf, as_of: AsOf = None, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[CubeThen]:
     """All cubes of a user with what they said, newest first: as they are, or as they were at `as_of`."""
     return await service.page_then(
         runtime.database, caller.tenant_id, as_of, cursor=cursor, limit=limit, user_id=user_id
+    )
+
+
+@router.get("/cubes/{cube_id}/diff", responses=problems(404, 409))
+async def difference(
+    runtime: RuntimeDep, caller: Reader, cube_id: CubeId, from_version: From, to: To, limit: Most = 100
+) -> CubeDiff:
+    """What differs between two versions: words of a text, slots of a state, tensors of a delta."""
+    return await diff.versions(
+        runtime.database, runtime.generator, caller.tenant_id, cube_id, (from_version, to), limit
+    )
+
+
+@router.post("/cubes/{cube_id}/rollback", status_code=201, response_model=CubeRolledBack, responses=problems(404, 409))
+async def rollback(
+    request: Request, runtime: RuntimeDep, caller: App, cube_id: CubeId, body: CubeRollback, key: IdempotencyKey = None
+) -> Response:
+    """Appends a version that holds again what an older one held. A conversation's state goes back with its turns."""
+    return stored_response(
+        await once(
+            runtime.database,
+            caller.tenant_id,
+            claim_for(request, runtime, key, body),
+            lambda work: restore.rollback(work, cube_id, body, caller.key_id),
+        )
+    )
+
+
+@router.post("/cubes/{cube_id}/fork", status_code=201, response_model=Forked, responses=problems(404, 409))
+async def fork(
+    request: Request, runtime: RuntimeDep, caller: App, cube_id: CubeId, body: CubeFork, key: IdempotencyKey = None
+) -> Response:
+    """A new cube that begins with what a version held. Both then go their own ways."""
+    return stored_response(
+        await once(
+            runtime.database,
+            caller.tenant_id,
+            claim_for(request, runtime, key, body),
+            lambda work: restore.fork(work, cube_id, body, caller.key_id),
+        )
     )
