@@ -98,7 +98,7 @@ async def hash_at(work: UnitOfWork, seq: int) -> str | None:
 
 
 async def take_open(work: UnitOfWork, *, back_s: float | None, limit: int) -> list[Row]:
-    return [_row(row) for row in await work.all(_TAKE_OPEN, back_s=back_s, limit=limit)]
+    return [row_of(row) for row in await work.all(_TAKE_OPEN, back_s=back_s, limit=limit)]
 
 
 async def count_open(work: UnitOfWork) -> RowMapping:
@@ -119,12 +119,12 @@ async def chain(work: UnitOfWork, links: Sequence[Link]) -> None:
 async def walk(work: UnitOfWork, *, after: int, limit: int) -> list[Link]:
     rows = await work.all(_WALK, after=after, limit=limit)
     return [
-        Link(row["seq"], row["audit_id"], row["previous"], row["hash"], None if row["id"] is None else _row(row))
+        Link(row["seq"], row["audit_id"], row["previous"], row["hash"], None if row["id"] is None else row_of(row))
         for row in rows
     ]
 
 
-def _row(row: RowMapping) -> Row:
+def row_of(row: RowMapping) -> Row:
     return Row(
         id=row["id"],
         at=moment(row["at"]),
