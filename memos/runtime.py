@@ -5,11 +5,15 @@ workers are made of it; which of its parts they start is up to them.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
 from memos.audit import sequencer as audit
+from memos.audit.service import subject
+from memos.erasure.job import EraseTask
+from memos.erasure.receipts import Signer
+from memos.erasure.service import ERASE
 from memos.generation.registry import build_generator
 from memos.invariants import collector
 from memos.invariants import service as invariants
@@ -19,7 +23,8 @@ from memos.keys.service import KeyService
 from memos.kit.blobs import Blobs
 from memos.kit.config import Settings
 from memos.kit.db import Database
-from memos.kit.errors import StartupError
+from memos.kit.errors import StartupError, Unavailable
+from memos.kit.in_flight import InFlight
 from memos.kit.metrics import Metrics
 from memos.kit.wakeups import Wakeups
 from memos.outbox.jobs import JobRunner, Task
@@ -28,12 +33,14 @@ from memos.outbox.schedule import Scheduler, in_force
 from memos.outbox.watchdog import Duty, Watchdog
 from memos.policies.run import SWEEP_TASK, PolicyTask, SweepTask
 from memos.policies.service import RUN_TASK
+from memos.processes.service import ServingProcess
 from memos.turns.advance import AdvanceTask
 from memos.turns.reaper import Reaper
 from memos.turns.service import ADVANCE, TurnService
 
 LOG = structlog.get_logger(__name__)
 CRASH_PAUSE_S = 1.0
+DRAIN_TIMEOUT_S = 60.0
 CRASHED_FOR_S = 10.0  # how long a crash shows in `Background.status`
 
 
@@ -62,6 +69,15 @@ class Runtime:
             RUN_TASK: PolicyTask(self.database, self.generator, self.blobs),
             SWEEP_TASK: SweepTask(self.database),
         }
+        self.signer = Signer(secret_bytes(settings))
+        tasks[ERASE] = EraseTask(
+            self.database, self.generator, self.blobs, self.wakeups, self.signer, settings
+        )
+        # What an erasure waits for, in every process; not itself, and not a training, which commits nothing it may not.
+        self._in_flight = InFlight()
+        for name in tasks.keys() - {ERASE, "distil"}:
+            tasks[name] = counted(tasks[name], self._in_flight)
+        self.process = ServingProcess(self.database, self.wakeups, settings, self._let_go)
         self.schedules = in_force(settings, tasks)
         self.jobs = JobRunner(self.database, tasks, self.wakeups, self.metrics, settings, on_job_progress)
 
@@ -72,11 +88,31 @@ class Runtime:
     async def start(self) -> None:
         await self.database.verify()
         await self.wakeups.start()
+        await self.process.start()
+
+    async def _let_go(self) -> None:
+        """Of states in memory: those that this process computes with, and those of the model worker that answers it."""
+        if not await self._in_flight.drained(DRAIN_TIMEOUT_S):
+            raise Unavailable("jobs that began before are still running")
+        await self.generator.forget(None)
+
+    def subject_of(self, tenant_id: str, user_id: str) -> str:
+        """How erasures and the audit log name a user."""
+        return subject(self.keys.digest_of, tenant_id, "user", user_id)
 
     async def stop(self) -> None:
+        await self.process.stop()
         await self.wakeups.stop()
         await self.generator.aclose()
         await self.database.aclose()
+
+
+def counted(task: Task, in_flight: InFlight) -> Task:
+    async def run(tenant_id: str, subject_id: str) -> Literal["settled", "waiting"]:
+        with in_flight.one():
+            return await task(tenant_id, subject_id)
+
+    return run
 
 
 class Background:
@@ -112,6 +148,7 @@ class Background:
     async def take_over(self) -> None:
         """Before `start`, by a process that is alone with its database."""
         await self._reaper.take_over()
+        await self._runtime.process.take_over()
 
     async def start(self) -> None:
         for name in ("relay", "reaper", "scheduler", "watchdog"):

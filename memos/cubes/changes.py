@@ -14,6 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import RowMapping
 
 from memos.conversations import store as conversations
+from memos.conversations.errors import UnderErasure
 from memos.cubes import store
 from memos.cubes.versions import Operation, Payload, VersionStep, version_columns
 from memos.kernel.lifecycle import LIVE, Lifecycle, legal_from, may_become
@@ -142,13 +143,16 @@ async def create(work: UnitOfWork, new: NewCube) -> RowMapping:
 
 
 async def lock(work: UnitOfWork, cube_id: str) -> RowMapping:
-    """The cube's row, locked until the transaction ends. Raises NotFound, also for one that was erased."""
+    """The cube's row, locked until the transaction ends. Raises NotFound, also for one that was erased, and UnderErasure
+    while an erasure holds it."""
     seen = await store.get_cube(work, cube_id)
     if seen is not None and seen["conversation_id"] is not None:
         await conversations.lock(work, seen["conversation_id"])
     row = await store.lock_cube(work, cube_id)
     if row is None or row["lifecycle"] == "erased":
         raise NotFound(f"there is no cube {cube_id}")
+    if row["held"]:
+        raise UnderErasure(f"something of cube {cube_id} is being erased")
     return row
 
 

@@ -42,7 +42,7 @@ class Version(Answer):
     hash: str
     parent_hash: str | None
     commitment: str
-    payload_sha256: str
+    payload_sha256: str | None = Field(description="Null when what it held was erased.")
     size_bytes: int
     fingerprint: str | None
     conversation_id: str | None

@@ -67,7 +67,11 @@ _VERSION = """v.id, v.cube_id, v.number, v.operation, v.parent_id, v.hash, v.par
     v.valid_from, v.valid_to, v.created_at, v.created_by, v.payload, v.blob_id, v.content"""
 VERSION_COLUMNS = _VERSION  # of `memcube_versions v`
 _GET_CUBE = text(f"SELECT {_CUBE} FROM memcubes c WHERE c.id = :id")
-_LOCK_CUBE = text(f"SELECT {_CUBE} FROM memcubes c WHERE c.id = :id FOR UPDATE")
+# Held is what an erasure holds, unless it is that one's own transaction.
+_LOCK_CUBE = text(f"""
+    SELECT {_CUBE}, c.erasing_by IS DISTINCT FROM nullif(current_setting('memos.erasing', true), '')
+      AND c.erasing_by IS NOT NULL AS held
+    FROM memcubes c WHERE c.id = :id FOR UPDATE""")
 _LIST_CUBES = text(f"""
     SELECT {_CUBE} FROM memcubes c
     WHERE (CAST(:kind AS text) IS NULL OR c.kind = :kind)

@@ -104,6 +104,7 @@ async def _start_parts(
         update={
             "data_dir": data.path,
             "database_url": postgres.url_for(APP_ROLE, None),
+            "database_admin_url": postgres.admin_url,  # for the physical stage of erasures, and for nothing that serves
             "blob_url": settings.effective_blob_url,
             "secret": settings.secret or SecretStr(data.secret()),
         }

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import TextClause, text
+import psycopg
+from sqlalchemy import TextClause, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from memos.kit.errors import StartupError
@@ -26,6 +27,18 @@ _ROLE = text("""
 _DURABILITY = text("""
     SELECT name, setting FROM pg_settings
     WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'""")
+
+
+@asynccontextmanager
+async def owner_connection(url: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """One connection as the database's owner, in autocommit, for what no service's role may do and no transaction can
+    hold (memos.erasure.physical). It serves nothing."""
+    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = await psycopg.AsyncConnection.connect(address, autocommit=True, connect_timeout=5)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 class Database:

@@ -43,6 +43,14 @@ def decode_number(cursor: str | None) -> int | None:
     return int(place)
 
 
+def decode_place(cursor: str | None) -> str:
+    """The place in a list that is ordered by a word of ours and an id; "" is before everything."""
+    place = _decode(cursor)
+    if place is not None and not re.fullmatch(r"[a-z_]{1,50} [a-z0-9_:-]{1,100}", place):
+        raise BadCursor
+    return place or ""
+
+
 def _decode(cursor: str | None) -> str | None:
     if cursor is None:
         return None

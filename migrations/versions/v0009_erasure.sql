@@ -80,6 +80,11 @@ ALTER TABLE conversations
 CREATE INDEX conversations_held ON conversations (erasing_by) WHERE erasing_by IS NOT NULL;
 CREATE INDEX conversations_by_parent ON conversations (parent_id) WHERE parent_id IS NOT NULL;
 
+ALTER TABLE memcubes
+  ADD COLUMN erasing_by text COLLATE "C",
+  ADD FOREIGN KEY (tenant_id, erasing_by) REFERENCES erasures (tenant_id, id);
+CREATE INDEX memcubes_held ON memcubes (erasing_by) WHERE erasing_by IS NOT NULL;
+
 ALTER TABLE turns
   ADD COLUMN erased_by text COLLATE "C",    -- the erasure that took its words, or its answer alone
   ADD FOREIGN KEY (tenant_id, erased_by) REFERENCES erasures (tenant_id, id),
@@ -87,6 +92,9 @@ ALTER TABLE turns
 CREATE INDEX turns_by_base ON turns (base_version_id) WHERE base_version_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS turn_reads_by_version ON turn_reads (version_id);
 CREATE INDEX versions_by_turn ON memcube_versions (turn_id) WHERE turn_id IS NOT NULL;
+
+-- How an erasure names a key, which is a caller's word.
+ALTER TABLE idempotency_keys ADD COLUMN id uuid NOT NULL UNIQUE DEFAULT gen_random_uuid();
 
 ALTER TABLE memcube_versions
   ADD COLUMN erased_by text COLLATE "C",
@@ -151,6 +159,37 @@ BEGIN
 END $$;
 CREATE TRIGGER events_check BEFORE UPDATE ON cube_events FOR EACH ROW EXECUTE FUNCTION memos_check_event();
 GRANT UPDATE (reason, details) ON cube_events TO memos_app;
+
+-- Nothing new comes of a cube that is held, or of a tombstone: whoever read it before the erasure and comes to write
+-- afterwards is refused, as if a lock were not to be had. The lock is the one that the foreign key takes anyway; taken
+-- here first, it waits for an erasure that is just taking hold. A conversation's own steps are refused by its row.
+CREATE FUNCTION memos_check_source() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  source text := CASE TG_TABLE_NAME WHEN 'turn_reads' THEN to_jsonb(NEW) ->> 'version_id'
+                                    ELSE to_jsonb(NEW) ->> 'parent_id' END;
+BEGIN
+  PERFORM FROM memcube_versions v WHERE v.id = source FOR KEY SHARE;
+  IF EXISTS (SELECT FROM memcube_versions v JOIN memcubes c ON c.id = v.cube_id
+             WHERE v.id = source AND (v.payload = 'erased' OR c.erasing_by IS NOT NULL))
+     AND NOT EXISTS (SELECT FROM memcube_versions m WHERE m.id = to_jsonb(NEW) ->> 'child_id'
+                     AND m.operation = 'migrate') THEN
+    RAISE EXCEPTION 'version % is being erased', source USING ERRCODE = 'lock_not_available';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER edges_source BEFORE INSERT ON lineage_edges FOR EACH ROW
+  WHEN (NEW.relation NOT IN ('advances', 'revises', 'supersedes')) EXECUTE FUNCTION memos_check_source();
+CREATE TRIGGER reads_source BEFORE INSERT ON turn_reads FOR EACH ROW EXECUTE FUNCTION memos_check_source();
+
+-- Names of users, where other tables than a conversation's and a cube's hold them.
+GRANT UPDATE (grantee) ON cube_grants TO memos_app;
+GRANT UPDATE (user_id) ON policies, consolidations, consolidation_proposals TO memos_app;
+GRANT UPDATE (user_id, agent_id) ON api_keys TO memos_app;
+ALTER TABLE cube_grants ALTER grantee SET STATISTICS 0;
+ALTER TABLE policies ALTER user_id SET STATISTICS 0;
+ALTER TABLE consolidations ALTER user_id SET STATISTICS 0;
+ALTER TABLE consolidation_proposals ALTER user_id SET STATISTICS 0;
+ALTER TABLE api_keys ALTER user_id SET STATISTICS 0, ALTER agent_id SET STATISTICS 0;
 
 -- The planner's samples of a column are copies of what is in it. Of these it takes none.
 ALTER TABLE conversations ALTER user_id SET STATISTICS 0, ALTER agent_id SET STATISTICS 0, ALTER title SET STATISTICS 0,

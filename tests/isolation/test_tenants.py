@@ -55,6 +55,11 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "GET /v1/policies/{policy_id}/runs": None,
     "GET /v1/policies/{policy_id}/runs/{run_id}": None,
     "GET /v1/policies/{policy_id}/decisions": None,
+    "POST /v1/erasures": {"user_id": "the-same-user", "dry_run": True},
+    "GET /v1/erasures": None,
+    "GET /v1/erasures/{erasure_id}": None,
+    "GET /v1/erasures/{erasure_id}/items": None,
+    "POST /v1/erasures/verify": {"receipt": {}},
     "POST /v1/keys": {"name": "mine", "scopes": ["read"]},
     "GET /v1/keys": None,
     "DELETE /v1/keys/{key_id}": None,
@@ -72,6 +77,7 @@ LISTS: dict[str, list[dict[str, str]]] = {
     "/v1/keys": [{}],
     "/v1/audit": [{}, {"user_id": "the-same-user"}, {"subject": "conversation_id"}],
     "/v1/policies": [{}, {"user_id": "the-same-user"}],
+    "/v1/erasures": [{}],
 }
 
 
@@ -92,8 +98,9 @@ def _tenant(live: Live, operator: httpx2.Client, words: str) -> Tenant:
     grantee = {"grantee": {"role": words}, "permission": "read"}
     grant = post(client, f"/v1/cubes/{view['state_cube_id']}/grants", grantee).json()
     other_key = post(client, "/v1/keys", {"name": words, "scopes": ["read"]}).json()
+    erasure = post(client, "/v1/erasures", {"user_id": "the-same-user", "dry_run": True}).json()
     ids = {
-        "conversation_id": conversation, "turn_id": turn["id"], "cube_id": view["state_cube_id"], "job_id": job["id"],
+        "erasure_id": erasure["id"], "conversation_id": conversation, "turn_id": turn["id"], "cube_id": view["state_cube_id"], "job_id": job["id"],
         "key_id": other_key["id"], "version_id": version["id"], "hash": version["hash"],
         "payload": version["payload_sha256"], "own_key": key["id"], "prefix": key["prefix"],
         "grant_id": grant["id"],
@@ -150,7 +157,7 @@ def test_what_is_the_others_does_not_exist(live: Live, tenants: tuple[Tenant, Te
 def _unknown(path: str) -> str:
     prefixes = {"conversation_id": "conv", "turn_id": "turn", "cube_id": "cube", "job_id": "job", "key_id": "key"}
     prefixes |= {"policy_id": "rule", "run_id": "run"}
-    prefixes |= {"grant_id": "grant"}
+    prefixes |= {"grant_id": "grant", "erasure_id": "erase"}
     zeros = {name: f"{prefix}_{'0' * 32}" for name, prefix in prefixes.items()}
     return path.format(**zeros, number=1)
 
