@@ -12,11 +12,12 @@ that is only just over may still be added to: `settle` waits for what was under 
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import RowMapping
 
+from memos.cubes import service as cube_service
 from memos.cubes import store as cubes
 from memos.cubes.service import version_view
 from memos.kit.db import Database
@@ -29,6 +30,7 @@ from memos.timemachine.schemas import ConversationThen, CubeThen, HeldTurn
 
 SETTLE_S = 2.0
 POLL_S = 0.01
+LONG_AGO = timedelta(minutes=15)  # over by any clock, and longer ago than a transaction of ours may take
 # A conversation's state is made without a word; every other cube's first event says how it began.
 _AT_FIRST: dict[str, Any] = {
     "lifecycle": "activated",
@@ -80,6 +82,8 @@ class SystemTimeOnly(Invalid):
 async def settle(database: Database, tenant_id: str, as_of: datetime | None) -> datetime:
     """The moment to read by, once nothing can add to what was known then; None is now. Raises InTheFuture, NotSettled.
     Call it with no transaction open."""
+    if as_of is not None and as_of < datetime.now(UTC) - LONG_AGO:
+        return as_of
     single = database.single(tenant_id)
     if as_of is None:
         return await store.clock(single)
@@ -101,14 +105,12 @@ async def cube_then(
     """One cube. Raises NotFound, NotYet, NothingThen, SystemTimeOnly, InTheFuture."""
     moment = await settle(database, tenant_id, as_of)
     async with database.unit_of_work(tenant_id) as work:
-        row = await cubes.get_cube(work, cube_id)
-        if row is None:
-            raise NotFound(f"there is no cube {cube_id}")
-        if valid_at is not None and row["kind"] != "plaintext":
-            raise SystemTimeOnly(f"cube {cube_id} is {row['kind']}: it has no world time")
         found = await store.cubes(work, as_of=moment, id=cube_id, limit=1)
         if not found:
+            await cube_service.get(work, cube_id)
             raise NotYet(f"cube {cube_id} was not there yet at {moment.isoformat()}")
+        if valid_at is not None and found[0]["kind"] != "plaintext":
+            raise SystemTimeOnly(f"cube {cube_id} is {found[0]['kind']}: it has no world time")
         (then,) = await _then(work, found, moment)
         if valid_at is None:
             return then
@@ -128,7 +130,7 @@ async def page_then(
     async with database.unit_of_work(tenant_id) as work:
         rows = await store.cubes(work, as_of=moment, before=before, limit=limit + 1, **chosen)
         made = {then.id: then for then in await _then(work, rows[:limit], moment)}
-    return page(rows, limit, "id", lambda row: made[row["id"]])
+    return page(rows, limit, "cube_id", lambda row: made[row["cube_id"]])
 
 
 async def conversation_then(
@@ -165,23 +167,27 @@ async def conversation_then(
 
 
 async def _then(work: UnitOfWork, rows: Sequence[RowMapping], as_of: datetime) -> list[CubeThen]:
-    if not rows:
-        return []
-    versions = await store.versions(work, [row["version_id"] for row in rows])
-    said = await store.said(work, [row["id"] for row in rows], as_of)
+    """The cubes of rows of `store.cubes`."""
+    said = await store.said(work, [row["cube_id"] for row in rows], as_of) if rows else {}
     made = []
     for row in rows:
-        columns = dict(row)
-        version = versions[columns.pop("version_id")]
-        known = {name: value for name, value in said.get(row["id"], {}).items() if name in _AT_FIRST}
+        known = {name: value for name, value in said.get(row["cube_id"], {}).items() if name in _AT_FIRST}
         made.append(
             CubeThen(
-                **columns,
                 **(_AT_FIRST | known),
                 as_of=as_of,
                 valid_at=None,
-                version=version_view(version),
-                content=version["content"],
+                id=row["cube_id"],
+                kind=row["kind"],
+                user_id=row["user_id"],
+                agent_id=row["agent_id"],
+                conversation_id=row["of_conversation"],
+                origin=row["origin"],
+                model=row["model"],
+                created_at=row["begun_at"],
+                head_version=row["number"],
+                version=version_view(row),
+                content=row["content"],
             )
         )
     return made

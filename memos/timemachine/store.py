@@ -13,12 +13,12 @@ from sqlalchemy import RowMapping, TextClause, text
 from memos.cubes.store import VERSION_COLUMNS
 from memos.kit.unit_of_work import UnitOfWork
 
-# What of a cube's row never changes. It was there once its row and its first version were.
-_CUBES = """
-    SELECT c.id, c.kind, c.user_id, c.agent_id, c.conversation_id, c.origin, c.model, c.created_at,
-      v.id AS version_id, v.number AS head_version
+# What of a cube's row never changes, beside its newest version then. It was there once its row and a version were.
+_CUBES = f"""
+    SELECT {VERSION_COLUMNS}, c.kind, c.user_id, c.agent_id, c.origin, c.model,
+      c.conversation_id AS of_conversation, c.created_at AS begun_at
     FROM memcubes c CROSS JOIN LATERAL (
-      SELECT v.id, v.number FROM memcube_versions v
+      SELECT v.* FROM memcube_versions v
       WHERE v.cube_id = c.id AND v.created_at <= :as_of ORDER BY v.created_at DESC LIMIT 1) v
     WHERE c.created_at <= :as_of"""
 _WHERE = {
@@ -31,7 +31,6 @@ _WHERE = {
         AND e.to_lifecycle IS NOT NULL ORDER BY e.created_at DESC, e.id DESC LIMIT 1), 'activated') = :lifecycle""",
     "before": "c.id < :before",
 }
-_VERSIONS = text(f"SELECT {VERSION_COLUMNS} FROM memcube_versions v WHERE v.id = ANY(:ids)")
 # For each cube and each thing that events say of it, what the last event by then said.
 _SAID = text("""
     SELECT DISTINCT ON (e.cube_id, said.key) e.cube_id, said.key AS name, said.value
@@ -77,13 +76,9 @@ def _listing(filters: tuple[str, ...]) -> TextClause:
 
 
 async def cubes(work: UnitOfWork, *, as_of: datetime, limit: int, **filters: Any) -> Sequence[RowMapping]:
-    """The cubes that were there, newest first, by the filters that are not None."""
+    """The newest versions then of the cubes that were there, newest cube first, by the filters that are not None."""
     given = {name: value for name, value in filters.items() if value is not None}
     return await work.all(_listing(tuple(sorted(given))), as_of=as_of, limit=limit, **given)
-
-
-async def versions(work: UnitOfWork, ids: Sequence[str]) -> dict[str, RowMapping]:
-    return {row["id"]: row for row in await work.all(_VERSIONS, ids=list(ids))}
 
 
 async def said(work: UnitOfWork, cube_ids: Sequence[str], as_of: datetime) -> Mapping[str, Mapping[str, Any]]:

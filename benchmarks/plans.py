@@ -1,0 +1,49 @@
+"""The plans of what a call sends to the database: its statements are noted as they go out, and run again under EXPLAIN
+as the service's role, with the tenant bound, in the same order."""
+
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+from psycopg.rows import dict_row
+from sqlalchemy import TextClause, make_url
+
+from memos.kit import unit_of_work
+from memos.kit.unit_of_work import Connection, Cursor
+
+_CONTROL = ("BEGIN", "COMMIT", "SELECT set_config")
+
+
+class Recorder:
+    """`with recorder:` around a call; then `plans()`."""
+
+    def __init__(self, address: str, tenant_id: str) -> None:
+        self._address = address
+        self._tenant_id = tenant_id
+        self._sent: list[tuple[str, Any]] = []
+        self._real = unit_of_work.run_statement
+
+    def __enter__(self) -> Self:
+        async def noted(raw: Connection, statement: TextClause, parameters: Any) -> Cursor:
+            self._sent.append((unit_of_work._sql(statement), parameters))
+            return await self._real(raw, statement, parameters)
+
+        unit_of_work.run_statement = noted
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        unit_of_work.run_statement = self._real
+
+    def plans(self) -> list[dict[str, Any]]:
+        url = make_url(self._address).set(drivername="postgresql").render_as_string(hide_password=False)
+        found = []
+        with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
+            connection.execute("SELECT set_config('memos.tenant', %s, false)", [self._tenant_id])
+            for sql, parameters in self._sent:
+                if not sql.strip().startswith(_CONTROL):
+                    rows = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS) {sql}", parameters).fetchall()
+                    lines = [str(row["QUERY PLAN"]) for row in rows]
+                    found.append({"statement": " ".join(sql.split()), "plan": lines})
+        return found
