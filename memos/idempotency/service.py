@@ -72,6 +72,19 @@ async def claim(work: UnitOfWork, wanted: Claim, *, turn_id: str | None = None) 
     return StoredAnswer(held["status"], bytes(held["body"]))
 
 
+async def answered(database: Database, tenant_id: str, wanted: Claim) -> StoredAnswer | None:
+    """The answer that a key has already, without claiming it: for work that must be done before the claim. Raises
+    KeyReused."""
+    if wanted.key is None:
+        return None
+    held = await store.living(database.single(tenant_id), wanted.key)
+    if held is None or held["status"] in (None, ERASED):
+        return None  # the claim says what there is to say
+    if held["request_sha256"] != wanted.request_sha256:
+        raise KeyReused
+    return StoredAnswer(held["status"], bytes(held["body"]))
+
+
 async def once(
     database: Database,
     tenant_id: str,

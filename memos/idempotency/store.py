@@ -13,6 +13,7 @@ _CLAIM = text("""
           created_at = now(), expires_at = EXCLUDED.expires_at
       WHERE idempotency_keys.expires_at < now()""")
 _READ = text("SELECT request_sha256, turn_id, status, body FROM idempotency_keys WHERE key = :key")
+_LIVING = text("SELECT request_sha256, status, body FROM idempotency_keys WHERE key = :key AND expires_at >= now()")
 _FINISH = text("UPDATE idempotency_keys SET status = :status, body = :body WHERE key = :key")
 _RELEASE = text("DELETE FROM idempotency_keys WHERE turn_id = ANY(:turn_ids) AND status IS NULL")
 _PURGE = text("DELETE FROM idempotency_keys WHERE expires_at < now()")
@@ -26,6 +27,11 @@ async def claim(
         _CLAIM, tenant_id=work.tenant_id, key=key, request_sha256=request_sha256, turn_id=turn_id, ttl_s=ttl_s
     )
     return None if touched else await work.first(_READ, key=key)
+
+
+async def living(work: UnitOfWork, key: str) -> RowMapping | None:
+    """The row of a key whose time is not over."""
+    return await work.first(_LIVING, key=key)
 
 
 def finish(work: UnitOfWork, *, key: str, status: int, body: bytes) -> None:

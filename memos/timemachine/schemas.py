@@ -3,10 +3,11 @@ forking and merging.
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
+from memos.conversations.schemas import Conversation
 from memos.cubes.schemas import Cube, Kind, Version
 from memos.kit.schema import Answer, Body, Integer, UserId, shown
 
@@ -134,3 +135,23 @@ class CubeDiff(Answer):
     text: TextDiff | None = None
     tensors: list[TensorMoved] | None = None
     slots: list[SlotMoved] | None = Field(None, description="Of a state; slots that did not move are left out.")
+
+
+class MergeRequest(Body):
+    model_config = shown({"from_conversation_id": "conv_" + "0" * 32, "strategy": "replay"})
+
+    from_conversation_id: Annotated[str, StringConstraints(pattern=r"^conv_[0-9a-f]{32}$")]
+    strategy: Literal["replay", "average"] = Field(
+        "replay",
+        description="replay: the other's turns are taken in one by one, and facts are kept. average: the mean of both "
+        "states, slot by slot, at once; facts that both wrote into one slot blur.",
+    )
+
+
+class StatesMerged(Answer):
+    conversation: Conversation = Field(description="`pending_turns` are those still to be taken in.")
+    from_conversation_id: str
+    strategy: str
+    merged_turns: int = Field(description="How many turns of the other this conversation did not hold.")
+    turns: list[int] = Field(description="The seqs under which `replay` took them over.")
+    version: int | None = Field(description="The version that `average` made.")

@@ -112,6 +112,8 @@ class AdvanceTask:
             ):
                 raise RuntimeError(f"turn {turn['id']} left the line while its head was locked")
             cubes.insert_edge(work, child_id=columns["id"], parent_id=head["id"], relation="advances")
+            if turn["merged_version_id"] is not None:  # said in another conversation, whose state holds it there
+                cubes.insert_edge(work, child_id=columns["id"], parent_id=turn["merged_version_id"], relation="merges")
             cubes.move_head(
                 work, cube_id=head["cube_id"], version_id=columns["id"], number=columns["number"], expected=head["id"]
             )

@@ -14,7 +14,7 @@ Order = Literal["asc", "desc"]
 
 _COLUMNS = """t.id, t.conversation_id, t.seq, t.epoch, t.status, t.input, t.output, t.finish_reason, t.base_version_id,
     t.base_number, t.written_version_id, t.written_number, t.lag, t.prompt_tokens, t.completion_tokens, t.timings_ms,
-    t.error, t.created_at"""
+    t.error, t.created_at, t.merged_version_id"""
 # The conversation's row lock, taken by a statement of its own: what the next one reads is then no older than the lock.
 _HOLD = text("SELECT FROM conversations WHERE id = :conversation_id FOR NO KEY UPDATE")
 # Takes the next place in the line under that lock, if there is room for one more unapplied turn, the conversation is
@@ -40,6 +40,14 @@ _IMPORT = text("""
       consistency, created_at, answered_at)
     VALUES (:tenant_id, :id, :conversation_id, :seq, :epoch, 'import', 'answered', :input, :output, 'stop', 'eventual',
       coalesce(:created_at, now()), now())""")
+# What was said elsewhere: the turn it was first said as goes along through any number of merges.
+_MERGED = text("""
+    INSERT INTO turns (tenant_id, id, conversation_id, seq, epoch, origin, status, input, output, finish_reason,
+      consistency, created_at, answered_at, said_as, merged_version_id)
+    SELECT tenant_id, :id, :conversation_id, :seq, :epoch, 'merge', 'answered', input, output, finish_reason,
+      'eventual', created_at, now(), coalesce(said_as, id), :version_id
+    FROM turns WHERE id = :turn_id""")
+_FIRST_SAID = text("SELECT id, coalesce(said_as, id) AS first_said FROM turns WHERE id = ANY(:ids)")
 # One statement, one snapshot: the head and how many earlier turns it has not taken in agree with each other.
 _PIN = text("""
     SELECT m.id AS cube_id, v.id, v.number, v.blob_id, v.payload_sha256, v.fingerprint, t.status AS turn_status,
@@ -70,7 +78,7 @@ _LAPSED = text("""
     WHERE status = 'accepted' AND (lease_expires_at < now() OR :all) RETURNING id, conversation_id""")
 _REQUEST_CANCEL = text("UPDATE turns SET cancel_requested = true WHERE id = :id AND status = 'accepted'")
 _NEXT = text("""
-    SELECT t.id, t.conversation_id, t.seq, t.status, t.input, t.output FROM turns t
+    SELECT t.id, t.conversation_id, t.seq, t.status, t.input, t.output, t.merged_version_id FROM turns t
     WHERE t.conversation_id = :conversation_id AND t.status IN ('accepted', 'answered') ORDER BY t.seq LIMIT 1""")
 # A turn that is taken in again after a change of model is applied already; its newest state is the one it wrote.
 _APPLY = text("""
@@ -129,6 +137,32 @@ async def insert_imported(
     ]
     await work.run_many(_IMPORT, rows)
     return [str(row["id"]) for row in rows]
+
+
+async def insert_merged(
+    work: UnitOfWork, conversation_id: str, said: Sequence[tuple[RowMapping, str]]
+) -> dict[str, int]:
+    """Takes over turns of another conversation, each with the version of the other's state that holds it; the seqs of
+    the new turns by id. Call it holding the conversation's lock."""
+    place = await work.one(_IMPORT_PLACE, conversation_id=conversation_id, count=len(said))
+    rows = [
+        {
+            "id": new_id("turn"),
+            "conversation_id": conversation_id,
+            "seq": place["first"] + offset,
+            "epoch": place["epoch"],
+            "turn_id": turn["id"],
+            "version_id": version_id,
+        }
+        for offset, (turn, version_id) in enumerate(said)
+    ]
+    await work.run_many(_MERGED, rows)
+    return {str(row["id"]): int(row["seq"]) for row in rows}
+
+
+async def first_said(work: UnitOfWork, turn_ids: Sequence[str]) -> dict[str, str]:
+    """For each turn the one it was first said as: itself, unless a merge took it over."""
+    return {row["id"]: row["first_said"] for row in await work.all(_FIRST_SAID, ids=list(turn_ids))}
 
 
 async def pin(work: UnitOfWork, turn_id: str) -> RowMapping:

@@ -40,6 +40,7 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "POST /v1/tokens": {"user_id": "the-same-user"},
     "GET /v1/audit": None,
     "GET /v1/audit/verify": None,
+    "POST /v1/conversations/{conversation_id}/merge": {"from_conversation_id": f"conv_{'1' * 32}"},
     "GET /v1/cubes/{cube_id}/diff": None,
     "POST /v1/cubes/{cube_id}/rollback": {"to_version": 0},
     "POST /v1/cubes/{cube_id}/fork": {"at_version": 0},

@@ -1,4 +1,5 @@
-"""The time machine beside the calls that take `as_of`: a user's memory, diff, rollback and fork of a cube."""
+"""The time machine beside the calls that take `as_of`: a user's memory; diff, rollback and fork of a cube; the merge of
+two conversations' states."""
 
 from typing import Annotated
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from memos.http.deps import (
     App,
     AsOf,
+    ConversationId,
     CubeId,
     Cursor,
     IdempotencyKey,
@@ -20,8 +22,19 @@ from memos.http.deps import (
 from memos.http.stored import stored_response
 from memos.idempotency.service import once
 from memos.kit.schema import Page
-from memos.timemachine import diff, restore, service
-from memos.timemachine.schemas import CubeDiff, CubeFork, CubeRollback, CubeRolledBack, CubeThen, Forked
+from memos.kit.wakeups import OUTBOX
+from memos.timemachine import diff, merge, restore, service
+from memos.timemachine.schemas import (
+    CubeDiff,
+    CubeFork,
+    CubeRollback,
+    CubeRolledBack,
+    CubeThen,
+    Forked,
+    MergeRequest,
+    StatesMerged,
+)
+from memos.turns.service import conversation_channel
 
 router = APIRouter(prefix="/v1", tags=["time machine"])
 From = Annotated[int, Query(alias="from", ge=0, le=2**31 - 1, description="The number of a version.")]
@@ -77,3 +90,24 @@ async def fork(
             lambda work: restore.fork(work, cube_id, body, caller.key_id),
         )
     )
+
+
+@router.post(
+    "/conversations/{conversation_id}/merge", status_code=201, response_model=StatesMerged, responses=problems(404, 409)
+)
+async def merge_states(
+    request: Request,
+    runtime: RuntimeDep,
+    caller: App,
+    conversation_id: ConversationId,
+    body: MergeRequest,
+    key: IdempotencyKey = None,
+) -> Response:
+    """Takes in what another conversation of the same user was told since both were one; the other is not changed."""
+    claim = claim_for(request, runtime, key, body)
+    answer = await merge.merge(
+        runtime.database, runtime.generator, caller.tenant_id, conversation_id, body, claim, caller.key_id
+    )
+    runtime.wakeups.wake(conversation_channel(conversation_id))
+    runtime.wakeups.wake(OUTBOX)
+    return stored_response(answer)
