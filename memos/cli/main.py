@@ -8,6 +8,7 @@ import typer
 
 from memos import __version__
 from memos.cli.admin import jobs_app, keys_app, tenants_app
+from memos.cli.archives import export, import_archive
 from memos.cli.bench import bench_app
 from memos.cli.chat import ask, chat
 from memos.cli.command import command
@@ -42,6 +43,8 @@ def _root(
 app.command("serve")(serve)
 for run in (chat, ask, conversations, turns, explain, lineage, rollback, fork):
     command(app)(run)
+command(app)(export)
+command(app, "import")(import_archive)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_app, name="keys")
 app.add_typer(tenants_app, name="tenants")

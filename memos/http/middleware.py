@@ -4,6 +4,7 @@ body.
 
 import re
 import uuid
+from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
 import structlog
@@ -74,17 +75,20 @@ class BodyTooLarge(HTTPException):
 class BodyLimit:
     """Refuses a body over the limit with 413, by its declared length or, if that lies or is missing, by counting."""
 
-    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, most_bytes: int, larger: Mapping[str, int] | None = None) -> None:
+        """`larger`: the limits of paths that have one of their own."""
         self._app = app
         self._most_bytes = most_bytes
+        self._larger = dict(larger or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        most_bytes = self._larger.get(scope["path"], self._most_bytes)
         declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdecimal() and int(declared) > self._most_bytes:
-            error = TooLarge(BodyTooLarge(self._most_bytes).detail)
+        if declared.isdecimal() and int(declared) > most_bytes:
+            error = TooLarge(BodyTooLarge(most_bytes).detail)
             await respond(error, Request(scope))(scope, receive, send)
             return
         seen = 0
@@ -93,8 +97,8 @@ class BodyLimit:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._most_bytes:
-                raise BodyTooLarge(self._most_bytes)
+            if seen > most_bytes:
+                raise BodyTooLarge(most_bytes)
             return message
 
         await self._app(scope, counted, send)

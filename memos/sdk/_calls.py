@@ -34,6 +34,7 @@ class Call(Generic[T]):
     read: Callable[[bytes], T]
     params: Mapping[str, str | int] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    content: bytes | None = None  # a body that is no JSON
     idempotency_key: str | None = None
     needs_key: bool = True
     answers: tuple[int, ...] = ()  # statuses beyond 2xx that carry an answer and not a problem
@@ -273,6 +274,24 @@ def cubes_lineage(
     """Where the versions of a cube came from (up) and what came from them (down)."""
     path = _path("v1", "cubes", cube_id, "lineage")
     return _get(reads(models.Lineage), path, direction=direction, depth=depth)
+
+
+def cubes_export(
+    *, cube_ids: Iterable[str] | None = None, conversation_id: str | None = None, user_id: str | None = None
+) -> Call[bytes]:
+    """One archive, as bytes, of cubes, or of a conversation, or of everything of a user. Write it to a file;
+    `import_archive` takes it in, here or in another installation."""
+    body = _given(cube_ids=_texts(cube_ids), conversation_id=conversation_id, user_id=user_id)
+    return _post(bytes, "/v1/cubes/export", body, None)
+
+
+def cubes_import_archive(
+    archive: bytes, *, user_id: str | None = None, idempotency_key: str | None = None
+) -> Call[models.ImportedArchive]:
+    """Takes an archive in, as new cubes and conversations. `user_id`: whose memory it becomes; else the archived
+    user's. A damaged or changed archive is an UnprocessableError that names the member."""
+    call = _post(reads(models.ImportedArchive), "/v1/cubes/import", None, idempotency_key)
+    return replace(call, content=archive, params=_given(user_id=user_id))
 
 
 def jobs_list(

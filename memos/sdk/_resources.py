@@ -154,6 +154,8 @@ class Cubes(_Resource):
     version = _sends(_calls.cubes_version)
     payload = _sends(_calls.cubes_payload)
     lineage = _sends(_calls.cubes_lineage)
+    export = _sends(_calls.cubes_export)
+    import_archive = _sends(_calls.cubes_import_archive)
 
 
 class AsyncCubes(_AsyncResource):
@@ -165,6 +167,8 @@ class AsyncCubes(_AsyncResource):
     version = _awaits(_calls.cubes_version)
     payload = _awaits(_calls.cubes_payload)
     lineage = _awaits(_calls.cubes_lineage)
+    export = _awaits(_calls.cubes_export)
+    import_archive = _awaits(_calls.cubes_import_archive)
 
 
 class Jobs(_Resource):

@@ -59,6 +59,9 @@ def request_options(call: Call[Any], address: Address) -> dict[str, Any]:
     if call.body is not None:
         headers["Content-Type"] = "application/json"
         options["content"] = _encode(call.body)
+    elif call.content is not None:
+        headers["Content-Type"] = "application/octet-stream"
+        options["content"] = call.content
     return options
 
 

@@ -254,6 +254,27 @@ class Lineage(Model):
     truncated: bool = False
 
 
+class Renamed(Model):
+    """Something of an archive, and what it is now."""
+
+    archived_id: str
+    id: str
+
+
+class ImportedArchive(Model):
+    """What an archive became. `left_out`: versions whose content had been erased before it was made."""
+
+    archive_sha256: str
+    format_version: int
+    conversations: list[Renamed]
+    cubes: list[Renamed]
+    versions: int
+    turns: int
+    payloads: int
+    payload_bytes: int
+    left_out: int
+
+
 class Job(Model):
     """A piece of background work."""
 

@@ -19,7 +19,9 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 LOG = Path(os.environ["MEMOS_FUZZ_LOG"])
 OWN_KEY = os.environ["MEMOS_FUZZ_KEY_ID"]
+ARCHIVE = (Path(__file__).parents[1] / "data" / "archive-v1.memos.zip").read_bytes()
 REFUSED_BY_MEANING = ("bad_cursor", "idempotency_key_reused", "limited_admin", "in_the_future", "system_time_only")
+NO_ARCHIVE = ("archive_unreadable", "archive_tampered")
 OUT_OF_CALENDAR = "must lie between the years"
 NOT_A_PROBLEM = ("GET /readyz",)  # says in its own words what is not ready
 
@@ -32,7 +34,8 @@ def _code(response: Any) -> str:
 
 @schemathesis.check
 def data_that_fits_is_accepted(ctx: Any, response: Any, case: Any) -> bool | None:
-    if response.status_code == 422 and (_code(response) in REFUSED_BY_MEANING or OUT_OF_CALENDAR in response.text):
+    refused = _code(response) in (*REFUSED_BY_MEANING, *NO_ARCHIVE) or OUT_OF_CALENDAR in response.text
+    if response.status_code == 422 and refused:
         return None
     return positive_data_acceptance(ctx, response, case)
 
@@ -60,6 +63,8 @@ def refusals_say_what_to_change(ctx: Any, response: Any, case: Any) -> None:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
+    if case.operation.label == "POST /v1/cubes/import" and isinstance(case.body, bytes) and len(case.body) % 3 == 0:
+        case.body = ARCHIVE  # no chance makes one
     if case.path_parameters and case.path_parameters.get("key_id") == OWN_KEY:
         case.path_parameters["key_id"] = f"key_{'0' * 32}"
 

@@ -5,6 +5,7 @@ the test.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -33,6 +34,8 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "GET /v1/cubes/{cube_id}/versions/{number}": None,
     "GET /v1/cubes/{cube_id}/versions/{number}/payload": None,
     "GET /v1/cubes/{cube_id}/lineage": None,
+    "POST /v1/cubes/export": {"user_id": "the-same-user"},
+    "POST /v1/cubes/import": None,
     "GET /v1/users/{user_id}/memory": None,
     "POST /v1/cubes/{cube_id}/grants": {"grantee": {"user": "me"}, "permission": "write"},
     "GET /v1/cubes/{cube_id}/grants": None,
@@ -71,6 +74,8 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "GET /metrics": None,
 }
 QUERIES = {"GET /v1/cubes/{cube_id}/diff": {"from": 0, "to": 1}}
+# Bodies that are no JSON.
+RAW = {"POST /v1/cubes/import": (Path(__file__).parents[1] / "data" / "archive-v1.memos.zip").read_bytes()}
 LISTS: dict[str, list[dict[str, str]]] = {
     "/v1/conversations": [{}, {"user_id": "the-same-user"}],
     "/v1/cubes": [{}, {"user_id": "the-same-user"}, {"conversation_id": "conversation_id"}, {"kind": "activation"}],
@@ -138,7 +143,8 @@ def test_what_is_the_others_does_not_exist(live: Live, tenants: tuple[Tenant, Te
     names_something = "{" in path.replace("{number}", "").replace("{user_id}", "")  # a user is a name of the caller's
     address = path.format(**other.ids, number=1, user_id="the-same-user")
     headers = {"Idempotency-Key": f"{turned}:{call.replace(' ', ':')}"}
-    answer = mine.client.request(method, address, json=BODIES[call], params=QUERIES.get(call), headers=headers)
+    sent: dict[str, Any] = {"content": RAW[call]} if call in RAW else {"json": BODIES[call]}
+    answer = mine.client.request(method, address, **sent, params=QUERIES.get(call), headers=headers)
     if names_something:
         body = problem(answer, 404, "not_found")
         unknown = mine.client.request(method, _unknown(path), json=BODIES[call], params=QUERIES.get(call))

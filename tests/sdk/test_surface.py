@@ -13,6 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from memos import sdk
+from memos.archives import schemas as archives
 from memos.conversations import schemas as conversations
 from memos.cubes import schemas as cubes
 from memos.jobs import schemas as jobs
@@ -73,7 +74,7 @@ def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
 
 PAIRS: list[tuple[type[BaseModel], type[BaseModel]]] = [
     (getattr(models, name), getattr(module, name))
-    for module in (conversations, cubes, jobs, keys, turns)
+    for module in (archives, conversations, cubes, jobs, keys, turns)
     for name in sorted(public(module) & public(models))
 ]
 
