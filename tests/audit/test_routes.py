@@ -5,6 +5,7 @@ document, and needs no line here.
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx2
@@ -13,10 +14,11 @@ from fastapi import Response
 from fastapi.routing import APIRoute
 
 from memos.http.deps import WITHOUT_CONTENT, action_of
+from tests.access.driving import drive
 from tests.api.talk import ask, look, post, problem, say
 from tests.fuzz.test_openapi import _leaves
 from tests.isolation.tenants import Tenant
-from tests.isolation.test_tenants import BODIES, _tenant, _unknown
+from tests.isolation.test_tenants import BODIES, _tenant
 from tests.support.live import Live
 
 
@@ -25,7 +27,7 @@ def _routes(live: Live) -> dict[str, APIRoute]:
     return {
         f"{method} {route.path}": route
         for route in found if isinstance(route, APIRoute) and route.path.startswith("/v1/")
-        for method in route.methods
+        for method in route.methods or ()
     }  # fmt: skip
 
 
@@ -88,10 +90,7 @@ def stubbed(live: Live, monkeypatch: pytest.MonkeyPatch) -> dict[str, APIRoute]:
 def test_no_route_can_forget(live: Live, tenant: Tenant, stubbed: dict[str, APIRoute]) -> None:
     for call, route in ((call, stubbed[call]) for call in BODIES if call in stubbed):
         before = len(_rows(live, tenant))
-        method, path = call.split(" ")
-        address = _unknown(path.replace("{user_id}", "somebody").replace(":path", ""))
-        headers = {"If-Match": '"1"'}
-        answer = tenant.client.request(method, address, json=BODIES.get(call), headers=headers)
+        answer = drive(tenant.client, call, None)
         if call == "POST /v1/tenants":
             problem(answer, 403, "forbidden")
             continue
@@ -102,12 +101,12 @@ def test_no_route_can_forget(live: Live, tenant: Tenant, stubbed: dict[str, APIR
 
 def test_every_route_that_works_leaves_one_row(live: Live, tenant: Tenant) -> None:
     routes, worked = _routes(live), 0
-    for call, body in BODIES.items():
+    for call in BODIES:
         if call not in routes or call == "DELETE /v1/keys/{key_id}":
             continue
         before = len(_rows(live, tenant))
         method, path = call.split(" ")
-        answer = tenant.client.request(method, path.format(**tenant.ids, number=1, user_id="the-same-user"), json=body)
+        answer = drive(tenant.client, call, tenant.ids)
         rows = _rows(live, tenant)
         new = [row for row in rows[: len(rows) - before] if not row["by"].startswith("task:")]
         expected = answer.is_success and _audited(call, routes[call])
@@ -221,24 +220,34 @@ def test_only_an_admin_reads_it(live: Live, tenant: Tenant) -> None:
     assert found["unchained"]["count"] == len(_rows(live, tenant))
 
 
-def test_an_answer_whose_row_cannot_be_written_does_not_leave(
-    live: Live, tenant: Tenant, stubbed: dict[str, APIRoute], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Planted: the log is full. What no transaction took is refused, as is what one takes."""
-    look(live, "ALTER TABLE audit_log ADD CONSTRAINT full_log CHECK (action <> 'conversations.get') NOT VALID")
+@contextmanager
+def full(live: Live, action: str) -> Iterator[None]:
+    """Planted: there is no room left for rows of this action."""
+    look(
+        live,
+        "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$",
+    )
+    look(
+        live,
+        "CREATE TRIGGER no_room BEFORE INSERT ON audit_log FOR EACH ROW "
+        f"WHEN (NEW.action = '{action}') EXECUTE FUNCTION no_room()",
+    )
     try:
-        answer = tenant.client.get(f"/v1/conversations/{tenant.ids['conversation_id']}")
-        assert answer.status_code >= 500
-        assert tenant.ids["conversation_id"] not in answer.text.replace(answer.json().get("instance", ""), "")
+        yield
     finally:
-        look(live, "ALTER TABLE audit_log DROP CONSTRAINT full_log")
+        look(live, "DROP FUNCTION no_room CASCADE")
+
+
+def test_an_answer_whose_row_cannot_be_written_does_not_leave(
+    live: Live, tenant: Tenant, stubbed: dict[str, APIRoute]
+) -> None:
+    with full(live, "conversations.get"):
+        answer = tenant.client.get(f"/v1/conversations/{tenant.ids['conversation_id']}")
+        assert "instance" in problem(answer, 503, "database_unavailable")
 
 
 def test_no_change_is_committed_without_its_row(live: Live, tenant: Tenant) -> None:
-    look(live, "ALTER TABLE audit_log ADD CONSTRAINT full_log CHECK (action <> 'conversations.create') NOT VALID")
-    try:
-        answer = tenant.client.post("/v1/conversations", json={"user_id": "never-made"})
-        assert answer.status_code >= 500
-        assert look(live, "SELECT id FROM conversations WHERE user_id = 'never-made'") == []
-    finally:
-        look(live, "ALTER TABLE audit_log DROP CONSTRAINT full_log")
+    with full(live, "conversations.create"):
+        problem(tenant.client.post("/v1/conversations", json={"user_id": "nobody"}), 503, "database_unavailable")
+    assert look(live, "SELECT id FROM conversations WHERE user_id = 'nobody'") == []
