@@ -14,6 +14,8 @@ from memos.audit.service import subject
 from memos.erasure.job import EraseTask
 from memos.erasure.receipts import Signer
 from memos.erasure.service import ERASE
+from memos.consolidation.run import ConsolidateTask
+from memos.consolidation.service import CONSOLIDATE
 from memos.generation.registry import build_generator
 from memos.invariants import collector
 from memos.invariants import service as invariants
@@ -68,6 +70,7 @@ class Runtime:
             collector.SCHEDULE.task: collector.CollectBlobs(self.database, self.blobs, self.metrics, settings),
             RUN_TASK: PolicyTask(self.database, self.generator, self.blobs),
             SWEEP_TASK: SweepTask(self.database),
+            CONSOLIDATE: ConsolidateTask(self.database, self.generator),
         }
         self.signer = Signer(secret_bytes(settings))
         tasks[ERASE] = EraseTask(

@@ -1,22 +1,14 @@
-"""Hands over to erasure what a rule with `action: erase` decided. Nothing here erases.
+"""Hands over to erasure what a rule with `action: erase` decided. Nothing here erases."""
 
-As long as the package is not part of this service, such a rule cannot be made, and is refused by name.
-"""
-
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
-
+from memos.erasure import service
+from memos.erasure.schemas import Erasure, ErasureCreate
 from memos.kit.unit_of_work import UnitOfWork
 
-PACKAGE = "memos.erasure"
+
+async def request(work: UnitOfWork, *, cube_id: str, by: str) -> Erasure:
+    """Queues the erasure of one cube in this transaction; of a conversation's state that of the conversation."""
+    return await service.request(work, ErasureCreate(cube_id=cube_id), by, _no_user)
 
 
-def available() -> bool:
-    return find_spec(PACKAGE) is not None and find_spec(f"{PACKAGE}.service") is not None
-
-
-async def request(work: UnitOfWork, *, cube_id: str, by: str) -> Any:
-    """Queues the erasure of one cube in this transaction."""
-    service: Any = import_module(f"{PACKAGE}.service")
-    return await service.request(work, cube_id=cube_id, created_by=by)
+def _no_user(tenant_id: str, user_id: str) -> str:
+    raise AssertionError("a rule names a cube")

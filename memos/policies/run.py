@@ -19,7 +19,7 @@ from sqlalchemy import RowMapping
 
 from memos.cubes import changes
 from memos.generation.port import Generator
-from memos.kernel.lifecycle import LIVE, Lifecycle
+from memos.kernel.lifecycle import Lifecycle
 from memos.kernel.policy import Decision, Item
 from memos.kit.blobs import Blobs
 from memos.kit.db import Database
@@ -179,15 +179,16 @@ async def _carry_out_one(work: UnitOfWork, run: RowMapping, decision: RowMapping
     kind, action, by = run["rule"]["kind"], decision["action"], f"policy:{run['policy_id']}"
     if cube["frozen"]:
         return "skipped", "it was frozen meanwhile"
-    if cube["lifecycle"] not in LIVE and not (kind == "expires_at" and cube["lifecycle"] == "archived"):
+    # What is only generated is still being made, and nobody's to put away.
+    if cube["lifecycle"] != "activated" and not (kind == "expires_at" and cube["lifecycle"] == "archived"):
         return "skipped", f"it is {cube['lifecycle']} already"
     if kind == "expires_at" and (cube["expires_at"] is None or cube["expires_at"] > run["as_of"]):
         return "skipped", "its expires_at was moved meanwhile"
     if RULES[kind].by_use and (cube["head_version"], cube["reads"]) != (decision["head_number"], decision["reads"]):
         return "skipped", "it was used or changed meanwhile"
     if action == "erase":
-        await erasing.request(work, cube_id=cube["id"], by=by)
-        return "done", "handed to erasure"
+        erasure = await erasing.request(work, cube_id=cube["id"], by=by)
+        return "done", f"handed to erasure {erasure.id}"
     to = BECOMES[action]
     details = {"policy_id": run["policy_id"], "run_id": run["id"], "decision_id": decision["id"]}
     await changes.transition(work, cube, to, reason=decision["reason"], by=by, details=details)

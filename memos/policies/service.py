@@ -9,7 +9,7 @@ from memos.kit.errors import Conflict, NotFound
 from memos.kit.ids import new_id
 from memos.kit.unit_of_work import UnitOfWork
 from memos.outbox import store as outbox
-from memos.policies import erasing, store
+from memos.policies import store
 from memos.policies.schemas import Action, Policy, PolicyCreate, PolicyDecision, PolicyPatch, PolicyRun
 
 RUN_TASK = "policy"
@@ -31,13 +31,6 @@ class BuiltinPolicy(Conflict):
 
     code = "builtin_policy"
     hint = "Its `enabled` and `every_s` can be changed; to spare one cube, PATCH its expires_at or freeze it."
-
-
-class ErasureUnavailable(Conflict):
-    """A rule cannot erase here."""
-
-    code = "erasure_unavailable"
-    hint = "Use `archive` or `expire`; this service has no erasure to hand its decisions to."
 
 
 def view(row: RowMapping) -> Policy:
@@ -63,7 +56,7 @@ async def refuse_unknown(work: UnitOfWork, policy_id: str) -> None:
 
 
 async def create(work: UnitOfWork, wanted: PolicyCreate, created_by: str) -> Policy:
-    """Raises RuleAction for an action that the rule does not have, ErasureUnavailable."""
+    """Raises RuleAction for an action that the rule does not have."""
     policy_id = new_id("rule")
     rule = wanted.rule.model_dump(mode="json")
     store.insert(
@@ -83,7 +76,7 @@ async def create(work: UnitOfWork, wanted: PolicyCreate, created_by: str) -> Pol
 
 
 async def change(work: UnitOfWork, policy_id: str, wanted: PolicyPatch) -> Policy:
-    """Raises BuiltinPolicy, RuleAction, ErasureUnavailable."""
+    """Raises BuiltinPolicy, RuleAction."""
     row = _found(await store.lock(work, policy_id), policy_id)
     given: dict[str, Any] = {name: getattr(wanted, name) for name in wanted.model_fields_set}
     # null says "not by itself" of the interval; of everything else it says nothing.
@@ -139,6 +132,4 @@ def _action(kind: str, asked: Action | None) -> Action:
     legal = ACTIONS.get(kind, OTHERWISE)
     if asked is not None and asked not in legal:
         raise RuleAction(f"a rule of kind {kind} cannot {asked}", legal=list(legal))
-    if asked == "erase" and not erasing.available():
-        raise ErasureUnavailable
     return asked or legal[0]

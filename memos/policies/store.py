@@ -89,7 +89,7 @@ _CUBES = text(f"""
     SELECT c.id, c.created_at, c.priority, c.reads, c.expires_at, c.user_id, c.agent_id, c.semantic_type,
       c.head_number, c.last_read_at, v.created_at AS changed_at
     FROM memcubes c JOIN memcube_versions v ON v.id = c.head_version_id
-    WHERE {_SCOPE} AND c.lifecycle IN ('generated', 'activated')
+    WHERE {_SCOPE} AND c.lifecycle = 'activated'
       AND (c.conversation_id IS NULL OR c.kind = CAST(:cube_kind AS text))
     ORDER BY c.id""")
 # A cube's own wish is kept wherever it is: in the archive, and for the state of a conversation too.
@@ -97,7 +97,7 @@ _EXPIRED = text(f"""
     SELECT c.id, c.created_at, c.priority, c.reads, c.expires_at, c.user_id, c.agent_id, c.semantic_type,
       c.head_number, c.last_read_at, c.created_at AS changed_at
     FROM memcubes c
-    WHERE {_SCOPE} AND c.lifecycle IN ('generated', 'activated', 'archived') AND c.expires_at <= :as_of
+    WHERE {_SCOPE} AND c.lifecycle IN ('activated', 'archived') AND c.expires_at <= :as_of
     ORDER BY c.id""")
 _SIZES = text("""
     SELECT cube_id, sum(size_bytes)::bigint AS size_bytes FROM memcube_versions WHERE cube_id = ANY(:ids)

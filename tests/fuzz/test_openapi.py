@@ -45,6 +45,24 @@ def _failed_job(live: Live) -> str:
     return job
 
 
+def _consolidation(live: Live) -> tuple[str, str]:
+    """A run over a user's memories, and a proposal of it that was decided about: no training begins here."""
+    with live.client() as client:
+        conversation = live.conversation(client)
+        cube = client.get(f"/v1/conversations/{conversation}").json()["state_cube_id"]
+        run = post(client, "/v1/consolidations", {"user_id": "ada"}).json()["id"]
+    proposal = new_id("prop")
+    look(
+        live,
+        "INSERT INTO consolidation_proposals (tenant_id, id, run_id, cube_id, version_id, user_id, reason, "
+        "status, decided_at) "
+        "SELECT r.tenant_id, %s, r.id, c.id, c.head_version_id, r.user_id, 'often read', 'dismissed', "
+        "now() FROM consolidations r JOIN memcubes c USING (tenant_id) WHERE r.id = %s AND c.id = %s",
+        proposal, run, cube,
+    )  # fmt: skip
+    return run, proposal
+
+
 def _policy_run(live: Live) -> tuple[str, str]:
     """A policy with a run to look at."""
     with live.client() as client:
@@ -56,6 +74,7 @@ def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int)
     """The run's report, and a line for every call it made."""
     config = folder / "schemathesis.toml"
     policy, run = _policy_run(live)
+    consolidation, proposal = _consolidation(live)
     config.write_text(
         # NUL is refused wherever it is (tests/api/test_bad_input.py), which a schema of free-form metadata cannot say.
         "[generation]\nallow-x00 = false\n"
@@ -63,6 +82,12 @@ def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int)
         f'parameters = {{ "path.job_id" = "{_failed_job(live)}" }}\n'
         '[[operations]]\ninclude-name = "GET /v1/policies/{policy_id}/runs/{run_id}"\n'
         f'parameters = {{ "path.policy_id" = "{policy}", "path.run_id" = "{run}" }}\n'
+        '[[operations]]\ninclude-name = "GET /v1/consolidations/{consolidation_id}"\n'
+        f'parameters = {{ "path.consolidation_id" = "{consolidation}" }}\n'
+        '[[operations]]\ninclude-name = "POST /v1/proposals/{proposal_id}/accept"\n'
+        f'parameters = {{ "path.proposal_id" = "{proposal}" }}\n'
+        '[[operations]]\ninclude-name = "POST /v1/proposals/{proposal_id}/dismiss"\n'
+        f'parameters = {{ "path.proposal_id" = "{proposal}" }}\n'
     )
     with live.client() as client:
         (own,) = client.get("/v1/keys").json()["items"]

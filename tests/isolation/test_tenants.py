@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from memos.kit.ids import new_id
 from tests.api.talk import eventually, everything, held, look, of, post, problem, say, turns
 from tests.isolation.tenants import Tenant, strangers
 from tests.support.live import Live
@@ -64,6 +65,12 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "GET /v1/erasures/{erasure_id}": None,
     "GET /v1/erasures/{erasure_id}/items": None,
     "POST /v1/erasures/verify": {"receipt": {}},
+    "POST /v1/consolidations": {"user_id": "the-same-user"},
+    "GET /v1/consolidations": None,
+    "GET /v1/consolidations/{consolidation_id}": None,
+    "GET /v1/proposals": None,
+    "POST /v1/proposals/{proposal_id}/accept": None,
+    "POST /v1/proposals/{proposal_id}/dismiss": None,
     "POST /v1/keys": {"name": "mine", "scopes": ["read"]},
     "GET /v1/keys": None,
     "DELETE /v1/keys/{key_id}": None,
@@ -83,6 +90,8 @@ LISTS: dict[str, list[dict[str, str]]] = {
     "/v1/keys": [{}],
     "/v1/audit": [{}, {"user_id": "the-same-user"}, {"subject": "conversation_id"}],
     "/v1/policies": [{}, {"user_id": "the-same-user"}],
+    "/v1/consolidations": [{}, {"user_id": "the-same-user"}],
+    "/v1/proposals": [{}, {"user_id": "the-same-user"}, {"status": "open"}],
     "/v1/erasures": [{}],
 }
 
@@ -103,6 +112,15 @@ def _tenant(live: Live, operator: httpx2.Client, words: str) -> Tenant:
     run = post(client, f"/v1/policies/{policy['id']}/run", {"dry_run": True}).json()
     grantee = {"grantee": {"role": words}, "permission": "read"}
     grant = post(client, f"/v1/cubes/{view['state_cube_id']}/grants", grantee).json()
+    consolidation = post(client, "/v1/consolidations", {"user_id": "the-same-user", "dry_run": True}).json()
+    proposal = new_id("prop")
+    look(
+        live,
+        "INSERT INTO consolidation_proposals (tenant_id, id, run_id, cube_id, version_id, user_id, reason) "
+        "SELECT r.tenant_id, %s, r.id, c.id, c.head_version_id, r.user_id, 'often read' "
+        "FROM consolidations r JOIN memcubes c USING (tenant_id) WHERE r.id = %s AND c.id = %s",
+        proposal, consolidation["id"], view["state_cube_id"],
+    )  # fmt: skip
     other_key = post(client, "/v1/keys", {"name": words, "scopes": ["read"]}).json()
     erasure = post(client, "/v1/erasures", {"user_id": "the-same-user", "dry_run": True}).json()
     ids = {
@@ -111,6 +129,7 @@ def _tenant(live: Live, operator: httpx2.Client, words: str) -> Tenant:
         "payload": version["payload_sha256"], "own_key": key["id"], "prefix": key["prefix"],
         "grant_id": grant["id"],
         "policy_id": policy["id"], "run_id": run["id"],
+        "consolidation_id": consolidation["id"], "proposal_id": proposal,
     }  # fmt: skip
     return Tenant(client, ids, words)
 
@@ -163,7 +182,7 @@ def test_what_is_the_others_does_not_exist(live: Live, tenants: tuple[Tenant, Te
 
 def _unknown(path: str) -> str:
     prefixes = {"conversation_id": "conv", "turn_id": "turn", "cube_id": "cube", "job_id": "job", "key_id": "key"}
-    prefixes |= {"policy_id": "rule", "run_id": "run"}
+    prefixes |= {"policy_id": "rule", "run_id": "run", "consolidation_id": "run", "proposal_id": "prop"}
     prefixes |= {"grant_id": "grant", "erasure_id": "erase"}
     zeros = {name: f"{prefix}_{'0' * 32}" for name, prefix in prefixes.items()}
     return path.format(**zeros, number=1)
@@ -176,7 +195,8 @@ def _everything(live: Live, tenant: Tenant) -> list[dict[str, Any]]:
     ours = "WITH me AS (SELECT tenant_id AS id FROM conversations WHERE id = %s) "
     tables = ["conversations", "turns", "memcubes", "memcube_versions", "lineage_edges", "turn_reads", "outbox",
               "idempotency_keys", "api_keys", "blobs",
-              "cube_grants", "audit_log", "policies", "policy_runs", "policy_decisions"]  # fmt: skip
+              "cube_grants", "audit_log", "policies", "policy_runs", "policy_decisions", "consolidations",
+              "consolidation_steps", "consolidation_proposals"]  # fmt: skip
     counts = ", ".join(
         f"(SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t, me WHERE t.tenant_id = me.id) {table}"
         for table in tables

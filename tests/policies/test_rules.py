@@ -1,5 +1,6 @@
 """Each rule beside an obvious model of it: as slow and as plain as the sentence that describes it."""
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -84,7 +85,7 @@ def age_of_place(item: Item, left: Sequence[Item]) -> tuple[datetime, str]:
 
 def strength(item: Item) -> float:
     days = [(NOW - moment) / timedelta(days=1) for moment in (item.created_at, *item.uses)]
-    return sum(2.0 ** -(day / 7) for day in days)
+    return sum(math.pow(2.0, -day / 7) for day in days)
 
 
 MODELS: dict[str, Any] = {

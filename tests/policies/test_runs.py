@@ -51,7 +51,7 @@ async def decisions(place: Lab, run: PolicyRun) -> list[Any]:
 
 def read(place: Lab, cube: str, times: int, *, days_ago: float = 0) -> None:
     when = datetime.now(UTC) - timedelta(days=days_ago)
-    place.look("UPDATE memcubes SET reads = reads + %s, last_read_at = %s WHERE id = %s", times, when, cube)
+    place.plant("UPDATE memcubes SET reads = reads + %s, last_read_at = %s WHERE id = %s", times, when, cube)
 
 
 async def test_the_oldest_are_archived_and_everything_is_still_there(place: Lab) -> None:
@@ -128,10 +128,11 @@ async def test_reads_by_turns_make_stronger(place: Lab) -> None:
     once, often = [await place.cube(f"{n}") for n in range(2)]
     await place.told(4)
     for cube, turns in ((once, 1), (often, 3)):
-        place.look(
-            "INSERT INTO turn_reads (tenant_id, turn_id, version_id, rank) SELECT t.tenant_id, t.id, "
-            "c.head_version_id, 9 FROM (SELECT * FROM turns ORDER BY seq LIMIT %s) t, memcubes c WHERE c.id = %s",
-            turns, cube,
+        place.plant(
+            "INSERT INTO turn_reads (tenant_id, turn_id, version_id, rank) "
+            "SELECT c.tenant_id, t.id, c.head_version_id, 9 FROM memcubes c JOIN turns t USING (tenant_id) "
+            "WHERE c.id = %s ORDER BY t.seq LIMIT %s",
+            cube, turns,
         )  # fmt: skip
     async with place.database.unit_of_work(place.tenant) as work:
         found = await store.uses(work, [once, often])
@@ -310,8 +311,7 @@ def files(place: Lab) -> list[Any]:
 async def test_a_state_that_replay_does_not_give_is_kept(place: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: a turn whose words are no longer those that made the state, and a state that lost the one before it."""
     await place.told(4)
-    place.look("ALTER TABLE turns DISABLE TRIGGER turns_said")
-    place.look("UPDATE turns SET input = 'another' WHERE seq = 2")
+    place.plant("UPDATE turns SET input = 'another' WHERE seq = 2 AND tenant_id = %s", place.tenant)
     second = next(row for row in place.contents().values() if row["number"] == 2)
     place.blobs.delete(blob_key(second["blob_id"]))
     place.forget()
@@ -335,3 +335,23 @@ async def test_a_removed_policy_decides_nothing_more(place: Lab) -> None:
             await service.get(work, policy_id)
     assert (await carried_out(place, policy_id, run_id)).decided == 0
     assert place.lives()[cube] == "activated"
+
+
+async def test_a_rule_that_erases_hands_over_to_erasure_once(place: Lab) -> None:
+    """Only one whose action says so, and that an admin made; the policy itself takes no byte."""
+    cube, kept = await place.cube("one"), await place.cube("two")
+    before = place.contents()
+    policy_id = await policy(place, {"kind": "fifo", "most": 1}, action="erase")
+    run_id = await asked(place, policy_id)
+    for _ in range(2):
+        run = await carried_out(place, policy_id, run_id)
+    (erasure,) = place.look("SELECT * FROM erasures")
+    assert (erasure["target"], erasure["subject"], erasure["dry_run"]) == ("cube", cube, False)
+    assert erasure["requested_by"] == f"policy:{policy_id}"
+    assert place.look("SELECT task, status FROM outbox WHERE subject = %s", erasure["id"]) == [
+        {"task": "erase", "status": "queued"}
+    ]
+    (decision,) = await decisions(place, run)
+    assert decision.outcome_reason == f"handed to erasure {erasure['id']}"
+    assert place.contents() == before
+    assert place.lives() == {cube: "activated", kept: "activated"}

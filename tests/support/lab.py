@@ -27,7 +27,7 @@ from memos.kit.metrics import Metrics
 from memos.kit.wakeups import Wakeups
 from memos.turns import history
 from memos.turns.advance import AdvanceTask
-from memos.turns.schemas import TurnImport
+from memos.turns.schemas import ImportedTurn, TurnImport
 from tests.support.live import settings_for
 from tests.support.postgres import Addresses
 
@@ -72,7 +72,7 @@ class Lab:
         model = await self.generator.identity()
         async with self.database.unit_of_work(self.tenant) as work:
             made = await conversations.create(work, ConversationCreate(user_id="ada"), model, "test")
-        wanted = TurnImport(turns=[{"input": f"turn {n}", "output": "yes"} for n in range(turns)])  # type: ignore[list-item]
+        wanted = TurnImport(turns=[ImportedTurn(input=f"turn {n}", output="yes") for n in range(turns)])
         async with self.database.unit_of_work(self.tenant) as work:
             await history.take_in(work, made.id, wanted, max_input_chars=1000, max_pending=1000, by="test")
         wakeups = Wakeups(self.database, between_processes=False)
@@ -80,11 +80,21 @@ class Lab:
         return made.state_cube_id
 
     def look(self, sql: str, *values: Any) -> list[dict[str, Any]]:
-        """What the database says, past row-level security and triggers' owners: as the administrator."""
+        """What the database holds of this tenant."""
+        with self._connection() as connection:
+            connection.execute("SET ROLE memos_app")
+            connection.execute("SELECT set_config('memos.tenant', %s, false)", [self.tenant])
+            return connection.execute(sql, values).fetchall()
+
+    def plant(self, sql: str, *values: Any) -> None:
+        """Changes rows past row-level security, triggers and rights: what no part of the service could do."""
+        with self._connection() as connection:
+            connection.execute("SET session_replication_role = replica")
+            connection.execute(sql, values)
+
+    def _connection(self) -> "psycopg.Connection[dict[str, Any]]":
         url = make_url(self.addresses.admin).set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
-            cursor = connection.execute(sql, values)
-            return cursor.fetchall() if cursor.description else []
+        return psycopg.connect(url, autocommit=True, row_factory=dict_row)
 
     def lives(self) -> dict[str, str]:
         """Every cube's state."""
