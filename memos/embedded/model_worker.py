@@ -30,6 +30,7 @@ class ModelWorker:
     def __init__(self, data_dir: Path, settings: Settings, blob_url: str) -> None:
         self._options = ["--engine", settings.generator, "--blob-url", blob_url]
         self._options += ["--device", settings.model_device, "--state-dtype", settings.state_dtype]
+        self._options += ["--distil-dir", str(data_dir / "distil")]
         if settings.checkpoint is not None:
             self._options += ["--checkpoint", str(settings.checkpoint.absolute())]
         self._port_file = data_dir / "model.port"

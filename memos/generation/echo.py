@@ -10,6 +10,7 @@ It learns nothing and understands nothing. Notable choices:
   An answer lists the last 256 turns; `held_turns` reads all that a payload still holds.
 * Its slots are the lines it remembers: the turn numbered n is slot (n - 1) mod 4,096 of layer 0. A step writes one
   slot, whole, and says with which words; an answer reads the lines that it lists, each as often as it lists it.
+* With deltas mounted an answer also lists what those were taught (`memos.generation.echo_deltas`).
 * Two commands at the start of an input are for tests. `/slow 50 text` sleeps 50 ms before every token, which holds a
   turn open; `/recall text` appends the recalled texts to the answer, which shows what recall handed to the generator.
 """
@@ -28,6 +29,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from memos.generation.echo_deltas import EchoDelta, EchoDistiller, load_delta, taught_token
 from memos.generation.engine import (
     MOST_READ,
     Difference,
@@ -125,12 +127,25 @@ class EchoEngine:
     def dump_state(self, state: EchoState) -> bytes:
         return _encode(state, self._stamp)
 
+    def load_delta(self, payload: bytes) -> EchoDelta:
+        return load_delta(payload, self._stamp)
+
+    def distiller(self) -> EchoDistiller:
+        """Its own teacher: a text teaches its digest, a state those of the turns it holds."""
+        return EchoDistiller(self._stamp, self._taught)
+
+    def _taught(self, source: str | bytes) -> bytes:
+        if isinstance(source, bytes):
+            return self.load_state(source).digests
+        return _digest(source) if source.strip() else b""
+
     def generate(
         self,
         state: EchoState,
         text: str,
         *,
         recalled: Sequence[str] = (),
+        deltas: Sequence[EchoDelta] = (),
         max_tokens: int = 64,
         temperature: float = 0.0,
         top_k: int = 0,
@@ -149,7 +164,7 @@ class EchoEngine:
             answer += "".join(f" | {item}" for item in recalled)
         count, held = 0, ""
         reason: FinishReason = "stop"
-        for token in self._tokens(state, answer):
+        for token in self._tokens(state, answer, deltas):
             if count == max_tokens:
                 reason = "length"
                 break
@@ -176,7 +191,14 @@ class EchoEngine:
         write = SlotWrite(0, _slot(after.count), 1.0, tuple(text.split()[:MAX_WORDS]))
         return Step(after, _health(state, after), (write,))
 
-    def reads(self, state: EchoState, text: str, output: str, recalled: Sequence[str] = ()) -> tuple[SlotRead, ...]:
+    def reads(
+        self,
+        state: EchoState,
+        text: str,
+        output: str,
+        recalled: Sequence[str] = (),
+        deltas: Sequence[EchoDelta] = (),
+    ) -> tuple[SlotRead, ...]:
         """Of the lines held, those that the answer lists."""
         held = {f"{number}:{fingerprint}": number for number, fingerprint in _numbered(state, MAX_TURNS_HELD)}
         listed = Counter(held[item] for item in _LISTED.findall(output) if item in held)
@@ -211,12 +233,14 @@ class EchoEngine:
         return list(dict.fromkeys(sentence for sentence in said if _OF_ONESELF.match(sentence)))
 
     @staticmethod
-    def _tokens(state: EchoState, answer: str) -> Iterator[str]:
+    def _tokens(state: EchoState, answer: str, deltas: Sequence[EchoDelta]) -> Iterator[str]:
         shown = " ".join(f"{number}:{fingerprint}" for number, fingerprint in _numbered(state, MAX_TURNS_SHOWN))
         earlier = "... " if state.count > MAX_TURNS_SHOWN else ""
         yield "echo"
         yield f" {state.count}"
         yield f" [{earlier}{shown}]"
+        if deltas:
+            yield taught_token(deltas)
         yield from _WORD.findall(f" {answer}")
 
 

@@ -113,6 +113,7 @@ class Engine(Protocol[S]):
 
     def start_state(self) -> S: ...
     def load_state(self, payload: bytes) -> S: ...  # raises on a payload that is not a state of this model
+    def load_delta(self, payload: bytes) -> Any: ...  # the same, of a delta
     def dump_state(self, state: S) -> bytes: ...  # equal states give equal bytes (safetensors)
 
     def generate(
@@ -121,6 +122,7 @@ class Engine(Protocol[S]):
         text: str,
         *,
         recalled: Sequence[str] = (),
+        deltas: Sequence[Any] = (),
         max_tokens: int = 64,
         temperature: float = 0.0,
         top_k: int = 0,
@@ -130,12 +132,15 @@ class Engine(Protocol[S]):
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Generator[str, None, Finish]:
         """Temperature 0 is greedy; `top_k` 0 and `top_p` 1 leave every token in the draw. The answer ends before the
-        first of the `stop` texts, with reason `stop`; no piece that is yielded holds any part of that text."""
+        first of the `stop` texts, with reason `stop`; no piece that is yielded holds any part of that text. `deltas` of
+        `load_delta` change this answer and nothing else: no state depends on them."""
         ...
 
     def advance(self, state: S, text: str, output: str) -> Step[S]: ...
 
-    def reads(self, state: S, text: str, output: str, recalled: Sequence[str] = ()) -> Sequence[SlotRead]:
+    def reads(
+        self, state: S, text: str, output: str, recalled: Sequence[str] = (), deltas: Sequence[Any] = ()
+    ) -> Sequence[SlotRead]:
         """The slots of `state` read most while `output` is given as the answer, most first, at most `MOST_READ`."""
         ...
 

@@ -5,18 +5,25 @@ encoding on a third, so that a queue of generations delays neither. A state arri
 is cached under its hash; nothing else is kept between calls.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from typing import Any, Generic, TypeVar
 
 import obstore.exceptions
 import structlog
 
+from memos.generation.distiller import Distiller, Lesson, Trained
 from memos.generation.encoder import Encoder
 from memos.generation.engine import Difference, Engine, Folds, SlotRead, StateRejected, Step
 from memos.generation.pool import Pool
 from memos.generation.port import (
     Advanced,
     CannotFold,
+    DeltaRef,
+    DeltaUnreadable,
+    Distilled,
+    DistilProgress,
+    DistilRequest,
     Finished,
     Forgotten,
     GenerateRequest,
@@ -42,6 +49,9 @@ IO_WAITING = 1024
 EMBED_WAITING = 64
 DEFAULT_CACHE_BYTES = 64 * 1024 * 1024
 DEFAULT_CACHE_AGE_S = 600.0
+DELTA_CACHE_BYTES = 64 * 1024 * 1024
+DISTIL_WAITING = 64
+QUEUED_TOLD_S = 2.0  # how often a training that waits for another says that it is still there
 FORGET_TIMEOUT_S = 20.0  # within what a caller waits for any call
 
 
@@ -58,6 +68,8 @@ class InProcessGenerator(Generic[S]):
         waiting: int = 1024,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         cache_age_s: float = DEFAULT_CACHE_AGE_S,
+        delta_cache_bytes: int = DELTA_CACHE_BYTES,
+        distiller: Distiller | None = None,
         prepare: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
@@ -67,6 +79,10 @@ class InProcessGenerator(Generic[S]):
         self._io = Pool("blobs", IO_THREADS, IO_WAITING, prepare)
         self._embed = Pool("embed", 1, EMBED_WAITING, prepare)
         self._cache: StateCache[S] = StateCache(cache_bytes, cache_age_s)
+        self._deltas: StateCache[Any] = StateCache(delta_cache_bytes, cache_age_s)
+        self._distiller = distiller
+        self._distil = Pool("distil", 1, DISTIL_WAITING, prepare)
+        self._training = asyncio.Lock()
         self._in_flight = InFlight()
         self._start = engine.start_state()
         self._start_payload = engine.dump_state(self._start)
@@ -97,11 +113,13 @@ class InProcessGenerator(Generic[S]):
 
     async def _answer(self, request: GenerateRequest) -> AsyncGenerator[Token | Finished, None]:
         state = await self._resolve(request.state)
+        deltas = [await self._delta(ref) for ref in request.deltas]
         stream = self._compute.stream(
             lambda cancelled: self._engine.generate(
                 state,
                 request.text,
                 recalled=request.recalled,
+                deltas=deltas,
                 max_tokens=request.max_tokens,
                 temperature=request.temperature,
                 top_k=request.top_k,
@@ -140,12 +158,52 @@ class InProcessGenerator(Generic[S]):
         return Advanced(sha256, len(payload), step.health, tuple(step.written))
 
     async def reads(
-        self, state: StateRef, text: str, output: str, recalled: Sequence[str] = ()
+        self,
+        state: StateRef,
+        text: str,
+        output: str,
+        recalled: Sequence[str] = (),
+        deltas: Sequence[DeltaRef] = (),
     ) -> tuple[SlotRead, ...]:
         assert_no_open_transaction()
         with self._in_flight.one():
             before = await self._resolve(state)
-            return tuple(await self._compute.run(lambda: self._engine.reads(before, text, output, recalled)))
+            mounted = [await self._delta(ref) for ref in deltas]
+            return tuple(await self._compute.run(lambda: self._engine.reads(before, text, output, recalled, mounted)))
+
+    def distil(self, request: DistilRequest) -> AsyncGenerator[DistilProgress | Distilled, None]:
+        assert_no_open_transaction()
+        return self._trained(request)
+
+    async def _trained(self, request: DistilRequest) -> AsyncGenerator[DistilProgress | Distilled, None]:
+        """One at a time: a training must not be felt by those who ask."""
+        if self._distiller is None:
+            raise ModelUnavailable("this process serves a model that it cannot train deltas of")
+        while not await _acquired(self._training, QUEUED_TOLD_S):
+            yield DistilProgress(0, request.steps)
+        try:
+            training = self._distiller.train(await self._lesson(request))
+            try:
+                while not isinstance(item := await self._distil.run(lambda: _next(training)), Trained):
+                    yield DistilProgress(item, request.steps)
+            except StateRejected as error:
+                raise self._mismatch(error.fields) from error
+            finally:
+                await self._distil.run(training.close)
+            payload = item.payload
+            sha256 = await self._io.run(lambda: self._write(request.blob_key, payload))
+        finally:
+            self._training.release()
+        yield Distilled(sha256, len(payload), item.figures)
+
+    async def _lesson(self, request: DistilRequest) -> Lesson:
+        sources = [source if isinstance(source, str) else await self._payload(source) for source in request.sources]
+        return Lesson(request.run_id, sources, request.rank, request.steps, request.seed)
+
+    async def _payload(self, ref: StateRef) -> bytes:
+        await self._resolve(ref)  # refuses another model's, and what is no state
+        key = ref.blob_key
+        return self._start_payload if key is None else await self._io.run(lambda: self._bytes(key, ref.sha256))
 
     async def diff(self, before: StateRef, after: StateRef) -> Difference:
         assert_no_open_transaction()
@@ -187,10 +245,13 @@ class InProcessGenerator(Generic[S]):
     async def forget(self, hashes: Sequence[str] | None) -> Forgotten:
         """Dropped at once, and once more when all that was being computed has ended. Raises ModelUnavailable if that
         takes too long."""
-        states = self._cache.forget(hashes)
+        states = self._cache.forget(hashes) + self._deltas.forget(hashes)
+        if self._distiller is not None:
+            await self._io.run(self._distiller.forget)
         if not await self._in_flight.drained(FORGET_TIMEOUT_S):
             raise ModelUnavailable("what was being computed with a forgotten state has not ended yet")
-        return Forgotten(states + self._cache.forget(hashes), self._cache.max_age_s)
+        late = self._cache.forget(hashes) + self._deltas.forget(hashes)
+        return Forgotten(states + late, self._cache.max_age_s)
 
     async def health(self) -> dict[str, Any]:
         return {
@@ -203,6 +264,7 @@ class InProcessGenerator(Generic[S]):
             "waiting": self._compute.waiting,
             "limit": self._compute.limit,
             "cache": self._cache.stats(),
+            "deltas": self._deltas.stats(),
             "folds": isinstance(self._engine, Folds),
             "embedder": {"model": self._encoder.model, "dimensions": self._encoder.dimensions},
         }
@@ -210,9 +272,10 @@ class InProcessGenerator(Generic[S]):
     def forget_old_states(self) -> None:
         """Drops cached states past their age. A process that may idle calls it on a timer."""
         self._cache.expire()
+        self._deltas.expire()
 
     async def aclose(self) -> None:
-        for pool in (self._compute, self._io, self._embed):
+        for pool in (self._compute, self._io, self._embed, self._distil):
             pool.close()
 
     async def _resolve(self, ref: StateRef) -> S:
@@ -230,6 +293,27 @@ class InProcessGenerator(Generic[S]):
         state, size_bytes = await self._io.run(lambda: self._read(key, ref.sha256))
         self._cache.put(ref.sha256, state, size_bytes)
         return state
+
+    async def _delta(self, ref: DeltaRef) -> Any:
+        self._deltas.expire()
+        if ref.fingerprint != self._identity.fingerprint:
+            raise self._mismatch(["fingerprint"])
+        held = self._deltas.get(ref.sha256)
+        if held is None:
+            held, size_bytes = await self._io.run(lambda: self._read_delta(ref))
+            self._deltas.put(ref.sha256, held, size_bytes)
+        return held
+
+    def _read_delta(self, ref: DeltaRef) -> tuple[Any, int]:
+        try:
+            payload = self._bytes(ref.blob_key, ref.sha256)
+            return self._engine.load_delta(payload), 2 * len(payload)  # kept as float16, held as float32
+        except StateUnreadable as error:
+            raise DeltaUnreadable(error.message, blob_key=ref.blob_key) from error
+        except StateRejected as error:
+            if error.fields:
+                raise self._mismatch(error.fields) from error
+            raise DeltaUnreadable(f"object {ref.blob_key} is not a delta: {error}", blob_key=ref.blob_key) from error
 
     def _foreign(self, ref: StateRef) -> ModelMismatch:
         """The refusal of a state that says it is another model's; what differs is named if its payload can be read."""
@@ -267,10 +351,26 @@ class InProcessGenerator(Generic[S]):
 
     def _mismatch(self, fields: Sequence[str]) -> ModelMismatch:
         return ModelMismatch(
-            f"the state was made by another model; what differs: {', '.join(fields)}",
+            f"the memory was made by another model; what differs: {', '.join(fields)}",
             fields=list(fields),
             model_fingerprint=self._identity.fingerprint,
         )
+
+
+async def _acquired(lock: asyncio.Lock, wait_s: float) -> bool:
+    try:
+        async with asyncio.timeout(wait_s):
+            return await lock.acquire()
+    except TimeoutError:
+        return False
+
+
+def _next(training: Generator[int, None, Trained]) -> int | Trained:
+    try:
+        return next(training)
+    except StopIteration as end:
+        trained: Trained = end.value
+        return trained
 
 
 def _first_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from memos.generation.engine import Difference, SlotRead, SlotWrite
-from memos.kit.errors import Conflict, Unavailable
+from memos.kit.errors import Conflict, Invalid, Unavailable
 
 FinishReason = Literal["stop", "length", "cancelled"]
 
@@ -27,6 +27,24 @@ class StateUnreadable(Unavailable):
     def of_version(self, version_id: str) -> "StateUnreadable":
         """The same, naming whose state it is: the worker knows only a key."""
         return StateUnreadable(f"version {version_id}: {self.message}", **(self.details | {"version_id": version_id}))
+
+
+class DeltaUnreadable(Unavailable):
+    """A stored delta is missing or damaged."""
+
+    code = "delta_unreadable"
+    hint = "Archive the parameter cube that the detail names, which unmounts it, and ask for its delta anew."
+
+    def of_cube(self, cube_ids: Sequence[str]) -> "DeltaUnreadable":
+        """The same, naming what was mounted: the worker knows only keys."""
+        return DeltaUnreadable(f"mounted {', '.join(cube_ids)}: {self.message}", **self.details)
+
+
+class NothingToTeach(Invalid):
+    """Nothing in these memories is a fact that the model can be asked for."""
+
+    code = "nothing_to_teach"
+    hint = "Choose memories that state facts, one a sentence, such as: My dog is called Biscuit."
 
 
 class ModelMismatch(Conflict):
@@ -75,9 +93,19 @@ class TensorsRef:
 
 
 @dataclass(frozen=True, slots=True)
+class DeltaRef:
+    """A delta by reference: what a model knows beyond its weights while it is mounted."""
+
+    fingerprint: str
+    sha256: str
+    blob_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class GenerateRequest:
     """One question to one state. `recalled` are texts found by recall; temperature 0 is greedy; `top_k` 0 and `top_p` 1
-    leave every token in the draw; the answer ends before the first of the `stop` texts."""
+    leave every token in the draw; the answer ends before the first of the `stop` texts; `deltas` are mounted for this
+    answer alone."""
 
     state: StateRef
     text: str
@@ -88,6 +116,35 @@ class GenerateRequest:
     top_k: int = 0
     top_p: float = 1.0
     stop: Sequence[str] = ()
+    deltas: Sequence[DeltaRef] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DistilRequest:
+    """A delta to be trained: `sources` oldest first, texts and states. The delta is written under `blob_key`. Equal
+    sources, sizes and seed give equal bytes."""
+
+    run_id: str
+    sources: Sequence[str | StateRef]
+    rank: int
+    steps: int
+    seed: int
+    blob_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class DistilProgress:
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Distilled:
+    """A delta, already durable in the blob store under the key that was asked for."""
+
+    sha256: str
+    size_bytes: int
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +189,12 @@ class Generator(Protocol):
 
     async def advance(self, parent: StateRef, text: str, output: str, blob_key: str) -> Advanced: ...
     async def reads(
-        self, state: StateRef, text: str, output: str, recalled: Sequence[str] = ()
+        self,
+        state: StateRef,
+        text: str,
+        output: str,
+        recalled: Sequence[str] = (),
+        deltas: Sequence[DeltaRef] = (),
     ) -> tuple[SlotRead, ...]:
         """The slots read most while that state gave that answer, most first. Computed anew: no answer pays for it."""
         ...
@@ -147,6 +209,12 @@ class Generator(Protocol):
 
     async def merge(self, base: StateRef, ours: StateRef, theirs: StateRef, blob_key: str) -> Advanced:
         """Two states that came from `base` as one (see `memos.generation.engine.Engine.merge`)."""
+        ...
+
+    def distil(self, request: DistilRequest) -> AsyncGenerator[DistilProgress | Distilled, None]:
+        """Trains a delta, at low priority, one at a time: yields progress, then exactly one Distilled. Asked again for
+        the same run it goes on from where it was cut off. Closing the generator early stops the training. Raises
+        NothingToTeach as well."""
         ...
 
     async def start_payload(self) -> bytes: ...

@@ -32,8 +32,13 @@ def build_generator(settings: Settings, blobs: Blobs) -> Generator:
     if settings.model_url is not None:
         return ModelWorkerClient(settings.model_url, turn_timeout_s=settings.turn_timeout_s)
     if name in IN_PROCESS:
+        engine = IN_PROCESS[name]()
         return InProcessGenerator(
-            IN_PROCESS[name](), blobs, HashEncoder(), waiting=max(1024, settings.max_concurrent_turns * 2)
+            engine,
+            blobs,
+            HashEncoder(),
+            waiting=max(1024, settings.max_concurrent_turns * 2),
+            distiller=engine.distiller(),
         )
     raise StartupError(
         f"generator {name!r} needs a model worker, and no address of one is set",

@@ -12,10 +12,14 @@ from memos.generation.engine import SlotDrift, SlotRead, SlotWrite, TensorChange
 from memos.generation.pool import QueueFull
 from memos.generation.port import (
     CannotFold,
+    DeltaRef,
+    DeltaUnreadable,
+    DistilRequest,
     FinishReason,
     GenerateRequest,
     ModelMismatch,
     ModelUnavailable,
+    NothingToTeach,
     StateRef,
     StateUnreadable,
     TensorsRef,
@@ -31,7 +35,14 @@ MAX_STOP_CHARS = 200
 MAX_EMBED_TEXTS = 256
 MAX_FOLD_EPISODES = 64
 MAX_FORGET = 10_000
+MAX_DELTAS = 8
+MAX_SOURCES = 200
 MAX_BODY_BYTES = 32 * 1024 * 1024
+# What may be raised again on the other side.
+KNOWN: tuple[type[MemosError], ...] = (
+    ModelMismatch, CannotFold, StateUnreadable, DeltaUnreadable, NothingToTeach, QueueFull, ModelUnavailable, Invalid,
+    TooLarge,
+)  # fmt: skip
 # What an error may carry across.
 DETAILS = frozenset({"fields", "model_fingerprint", "blob_key"})
 
@@ -57,6 +68,15 @@ class StateBody(Message):
         return StateRef(self.fingerprint, self.sha256, self.blob_key)
 
 
+class DeltaBody(Message):
+    fingerprint: str
+    sha256: Sha256
+    blob_key: BlobKey
+
+    def ref(self) -> DeltaRef:
+        return DeltaRef(self.fingerprint, self.sha256, self.blob_key)
+
+
 class GenerateBody(Message):
     state: StateBody
     text: LongText
@@ -67,6 +87,7 @@ class GenerateBody(Message):
     top_k: int = Field(0, ge=0)
     top_p: float = Field(1.0, gt=0.0, le=1.0)
     stop: list[StopText] = Field(default_factory=list, max_length=MAX_STOP)
+    deltas: list[DeltaBody] = Field(default_factory=list, max_length=MAX_DELTAS)
 
     def request(self) -> GenerateRequest:
         return GenerateRequest(
@@ -79,7 +100,23 @@ class GenerateBody(Message):
             self.top_k,
             self.top_p,
             tuple(self.stop),
+            tuple(delta.ref() for delta in self.deltas),
         )
+
+
+class DistilBody(Message):
+    """`sources` are texts, and states by reference."""
+
+    run_id: Annotated[str, StringConstraints(pattern=r"^run_[0-9a-f]{32}$")]
+    sources: list[LongText | StateBody] = Field(min_length=1, max_length=MAX_SOURCES)
+    rank: int = Field(ge=1, le=64)
+    steps: int = Field(ge=1, le=10_000)
+    seed: int = Field(ge=0, lt=2**63)
+    blob_key: BlobKey
+
+    def request(self) -> DistilRequest:
+        sources = tuple(source if isinstance(source, str) else source.ref() for source in self.sources)
+        return DistilRequest(self.run_id, sources, self.rank, self.steps, self.seed, self.blob_key)
 
 
 class AdvanceBody(Message):
@@ -94,6 +131,7 @@ class ReadsBody(Message):
     text: LongText
     output: LongText
     recalled: list[LongText] = Field(default_factory=list, max_length=MAX_RECALLED)
+    deltas: list[DeltaBody] = Field(default_factory=list, max_length=MAX_DELTAS)
 
 
 class ForgetBody(Message):
@@ -149,6 +187,17 @@ class DoneEvent(Message):
     completion_tokens: int
 
 
+class ProgressEvent(Message):
+    step: int
+    steps: int
+
+
+class DistilledEvent(Message):
+    sha256: Sha256
+    size_bytes: int
+    figures: dict[str, float]
+
+
 class ErrorEvent(Message):
     """A problem document, as an event."""
 
@@ -199,6 +248,7 @@ class HealthAnswer(Message):
     waiting: int
     limit: int
     cache: dict[str, int]
+    deltas: dict[str, int]
     folds: bool
     embedder: dict[str, Any]
 
@@ -211,7 +261,7 @@ def problem_of(error: MemosError) -> dict[str, Any]:
 def error_of(problem: ErrorEvent) -> MemosError:
     """The error that a problem document stands for. A code we do not know means the worker failed."""
     details = {name: value for name, value in problem.context.items() if name in DETAILS}
-    for known in (ModelMismatch, CannotFold, StateUnreadable, QueueFull, ModelUnavailable, Invalid, TooLarge):
+    for known in KNOWN:
         if problem.code == known.code:
             return known(problem.detail, retry_after_s=problem.retry_after_s, **details)
     return ModelUnavailable(f"the model worker failed: {problem.detail}", retry_after_s=problem.retry_after_s)

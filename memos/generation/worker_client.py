@@ -21,6 +21,10 @@ from pydantic import ValidationError
 from memos.generation.engine import Difference, SlotRead
 from memos.generation.port import (
     Advanced,
+    DeltaRef,
+    Distilled,
+    DistilProgress,
+    DistilRequest,
     Finished,
     Forgotten,
     GenerateRequest,
@@ -35,12 +39,14 @@ from memos.generation.wire import (
     MAX_FORGET,
     AdvancedAnswer,
     DifferenceAnswer,
+    DistilledEvent,
     DoneEvent,
     EmbeddedAnswer,
     ErrorEvent,
     FoldedAnswer,
     ForgottenAnswer,
     HealthAnswer,
+    ProgressEvent,
     ReadsAnswer,
     TokenEvent,
     error_of,
@@ -58,6 +64,7 @@ KEEP_ALIVE_S = 20.0
 MAX_CONNECTIONS = 512
 MAX_KEPT_CONNECTIONS = 64
 END_TIMEOUT_S = 0.5
+SILENCE_S = 60.0  # of a training that should tell how far it is
 ATTEMPTS = 3
 EMBED_BATCH = 32
 JSON_HEADERS = {"content-type": "application/json"}
@@ -130,7 +137,7 @@ class ModelWorkerClient:
             started = clock()
             with self._translated():
                 async with asyncio.timeout(remaining_s):
-                    response = await self._open_stream(stack, body)
+                    response = await self._open_stream(stack, "/generate", body)
             remaining_s -= clock() - started
             events = aiter(httpx2.EventSource(response))
             while True:
@@ -161,10 +168,16 @@ class ModelWorkerClient:
         return Advanced(answer.sha256, answer.size_bytes, answer.health, tuple(answer.written))
 
     async def reads(
-        self, state: StateRef, text: str, output: str, recalled: Sequence[str] = ()
+        self,
+        state: StateRef,
+        text: str,
+        output: str,
+        recalled: Sequence[str] = (),
+        deltas: Sequence[DeltaRef] = (),
     ) -> tuple[SlotRead, ...]:
         assert_no_open_transaction()
-        body = {"state": asdict(state), "text": text, "output": output, "recalled": list(recalled)}
+        body: dict[str, Any] = {"state": asdict(state), "text": text, "output": output, "recalled": list(recalled)}
+        body["deltas"] = [asdict(delta) for delta in deltas]
         response = await self._call("POST", "/reads", body, timeout_s=READS_TIMEOUT_S)
         with self._translated():
             return tuple(ReadsAnswer.model_validate_json(response.content).slots)
@@ -178,6 +191,29 @@ class ModelWorkerClient:
     async def merge(self, base: StateRef, ours: StateRef, theirs: StateRef, blob_key: str) -> Advanced:
         body = {"base": asdict(base), "ours": asdict(ours), "theirs": asdict(theirs), "blob_key": blob_key}
         return await self._advanced("/merge", body)
+
+    def distil(self, request: DistilRequest) -> AsyncGenerator[DistilProgress | Distilled, None]:
+        assert_no_open_transaction()
+        return self._distil(request)
+
+    async def _distil(self, request: DistilRequest) -> AsyncGenerator[DistilProgress | Distilled, None]:
+        """One connection for the whole training, so that all of it is at one worker; a silent one is given up."""
+        body = _encoded(asdict(request))
+        async with AsyncExitStack() as stack:
+            with self._translated():
+                async with asyncio.timeout(SILENCE_S):
+                    response = await self._open_stream(stack, "/distil", body)
+            events = aiter(httpx2.EventSource(response))
+            while True:
+                with self._translated():
+                    async with asyncio.timeout(SILENCE_S):
+                        event = await anext(events, None)
+                    if event is None:
+                        raise ModelUnavailable("the model worker ended a training before it was done")
+                    item = _trained(event)
+                yield item
+                if isinstance(item, Distilled):
+                    return
 
     async def start_payload(self) -> bytes:
         return (await self._call("GET", "/start-state")).content
@@ -241,8 +277,8 @@ class ModelWorkerClient:
         self._check(response)
         return response
 
-    async def _open_stream(self, stack: AsyncExitStack, content: bytes) -> httpx2.Response:
-        request = self._http.build_request("POST", "/generate", content=content, headers=JSON_HEADERS)
+    async def _open_stream(self, stack: AsyncExitStack, path: str, content: bytes) -> httpx2.Response:
+        request = self._http.build_request("POST", path, content=content, headers=JSON_HEADERS)
         response = await self._retry(httpx2.ConnectError, self._http.send, request, stream=True)
         stack.push_async_callback(response.aclose)
         if not response.is_success:
@@ -297,6 +333,18 @@ def _item(event: httpx2.ServerSentEvent) -> Token | Finished:
     if event.event == "done":
         done = DoneEvent.model_validate_json(event.data)
         return Finished(done.reason, done.prompt_tokens, done.completion_tokens)
+    if event.event == "error":
+        raise error_of(ErrorEvent.model_validate_json(event.data))
+    raise ModelUnavailable(f"the model worker sent an event of an unknown kind: {event.event!r}")
+
+
+def _trained(event: httpx2.ServerSentEvent) -> DistilProgress | Distilled:
+    if event.event == "progress":
+        progress = ProgressEvent.model_validate_json(event.data)
+        return DistilProgress(progress.step, progress.steps)
+    if event.event == "done":
+        done = DistilledEvent.model_validate_json(event.data)
+        return Distilled(done.sha256, done.size_bytes, done.figures)
     if event.event == "error":
         raise error_of(ErrorEvent.model_validate_json(event.data))
     raise ModelUnavailable(f"the model worker sent an event of an unknown kind: {event.event!r}")

@@ -19,6 +19,7 @@ from memos.generation.wire import (
     DiffBody,
     DifferenceAnswer,
     DiffTensorsBody,
+    DistilBody,
     EmbedBody,
     EmbeddedAnswer,
     FoldBody,
@@ -34,7 +35,7 @@ from memos.generation.wire import (
 from memos.kit.errors import MemosError
 from workers.model.body_limit import BodyLimit
 from workers.model.problems import internal, invalid, problem_response
-from workers.model.sse import TokenStream
+from workers.model.sse import EventStream, answer_event, training_event
 
 
 def build_app(generator: InProcessGenerator[Any], *, forget_every_s: float) -> FastAPI:
@@ -69,7 +70,11 @@ def _add_routes(app: FastAPI, generator: InProcessGenerator[Any], stamp: dict[st
 
     @app.post("/generate")
     async def generate(body: GenerateBody) -> Response:
-        return TokenStream(generator.generate(body.request()), stamp)
+        return EventStream(generator.generate(body.request()), stamp, answer_event)
+
+    @app.post("/distil")
+    async def distil(body: DistilBody) -> Response:
+        return EventStream(generator.distil(body.request()), stamp, training_event)
 
     @app.post("/advance")
     async def advance(body: AdvanceBody, response: Response) -> AdvancedAnswer:
@@ -80,7 +85,15 @@ def _add_routes(app: FastAPI, generator: InProcessGenerator[Any], stamp: dict[st
     async def reads(body: ReadsBody, response: Response) -> ReadsAnswer:
         response.headers.update(stamp)
         return ReadsAnswer(
-            slots=list(await generator.reads(body.state.ref(), body.text, body.output, tuple(body.recalled)))
+            slots=list(
+                await generator.reads(
+                    body.state.ref(),
+                    body.text,
+                    body.output,
+                    tuple(body.recalled),
+                    tuple(delta.ref() for delta in body.deltas),
+                )
+            )
         )
 
     @app.post("/forget")

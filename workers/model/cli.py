@@ -1,6 +1,7 @@
 """The command line of the model worker."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +11,8 @@ from pydantic import ValidationError
 from memos.kit.config import Settings
 from memos.kit.errors import MemosError, StartupError
 from memos.kit.logs import configure_logs
+
+DISTIL_DIR = Path(tempfile.gettempdir()) / "memos-distil"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -24,6 +27,9 @@ def serve(
         Path | None, typer.Option(help="Written with the port number once requests are taken.")
     ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint folder; unset: the released one.")] = None,
+    distil_dir: Annotated[
+        Path, typer.Option(help="Where trainings of deltas keep their saves; it holds text of users while they run.")
+    ] = DISTIL_DIR,
     device: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="What computes; auto is CUDA where there is one.")
     ] = "auto",
@@ -39,6 +45,7 @@ def serve(
     ] = 8,
     queue: Annotated[int, typer.Option(min=0, help="Computations that may wait; beyond them callers get 503.")] = 64,
     cache_bytes: Annotated[int, typer.Option(min=0, help="Bound of the cache of decoded states.")] = 256 * 1024 * 1024,
+    delta_cache_bytes: Annotated[int, typer.Option(min=0, help="Bound of the cache of deltas.")] = 64 * 1024 * 1024,
     cache_age_s: Annotated[float, typer.Option(min=1.0, help="Longest time a state stays in the cache.")] = 600.0,
     drain_s: Annotated[int, typer.Option(min=0, help="How long work in flight may go on after SIGTERM.")] = 20,
 ) -> None:
@@ -61,9 +68,11 @@ def serve(
                 port=port,
                 port_file=port_file,
                 checkpoint=checkpoint,
+                distil_dir=distil_dir,
                 threads=threads,
                 queue=queue,
                 cache_bytes=cache_bytes,
+                delta_cache_bytes=delta_cache_bytes,
                 cache_age_s=cache_age_s,
                 drain_s=drain_s,
             )

@@ -1,11 +1,13 @@
 """Which engines a worker can load, by name. Neural code knows nothing of memos, so its refusals are put into the
 contract's words here; everything else passes through."""
 
+import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from memos.generation.distiller import Distiller
 from memos.generation.echo import EchoEngine
 from memos.generation.engine import (
     Difference,
@@ -19,6 +21,7 @@ from memos.generation.engine import (
     TensorChange,
 )
 from memos.kit.errors import StartupError
+from workers.model.distiller import ProcessDistiller
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +32,16 @@ class EngineOptions:
     device: str = "auto"
     state_dtype: str = "float32"
     precision: str = "float32"
+    distil_dir: Path = Path(tempfile.gettempdir()) / "memos-distil"
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An engine, and what every computing thread must do before its first computation."""
+    """An engine, what every computing thread must do before its first computation, and who trains its deltas."""
 
     engine: Engine[Any]
     prepare_thread: Callable[[], None]
+    distiller: Distiller
 
 
 class RxtAdapter:
@@ -77,6 +82,17 @@ class RxtAdapter:
         except Refused as error:
             raise StateRejected(str(error), error.fields) from error
 
+    def load_delta(self, payload: bytes) -> Any:
+        from models.errors import DeltaMismatch
+        from models.errors import StateRejected as Refused
+
+        try:
+            return self._engine.load_delta(payload)
+        except DeltaMismatch as error:
+            raise StateRejected(str(error), error.fields) from error
+        except Refused as error:
+            raise StateRejected(str(error)) from error
+
     def dump_state(self, state: Any) -> bytes:
         return self._engine.dump_state(state)
 
@@ -86,6 +102,7 @@ class RxtAdapter:
         text: str,
         *,
         recalled: Sequence[str] = (),
+        deltas: Sequence[Any] = (),
         max_tokens: int = 64,
         temperature: float = 0.0,
         top_k: int = 0,
@@ -98,6 +115,7 @@ class RxtAdapter:
             state,
             text,
             recalled=recalled,
+            deltas=deltas,
             max_tokens=max_tokens,
             temperature=temperature,
             top_k=top_k,
@@ -112,8 +130,10 @@ class RxtAdapter:
         step = self._engine.advance(state, text, output)
         return Step(step.state, step.health, tuple(SlotWrite(w.layer, w.slot, w.gate, w.words) for w in step.written))
 
-    def reads(self, state: Any, text: str, output: str, recalled: Sequence[str] = ()) -> Sequence[SlotRead]:
-        found = self._engine.reads(state, text, output, recalled)
+    def reads(
+        self, state: Any, text: str, output: str, recalled: Sequence[str] = (), deltas: Sequence[Any] = ()
+    ) -> Sequence[SlotRead]:
+        found = self._engine.reads(state, text, output, recalled, deltas)
         return [SlotRead(read.layer, read.slot, read.share) for read in found]
 
     def diff(self, before: Any, after: Any) -> Difference:
@@ -134,11 +154,18 @@ def _one_torch_thread() -> None:
 
 
 def _rxt(options: EngineOptions) -> Loaded:
-    return Loaded(RxtAdapter(options), _one_torch_thread)
+    training = ["--state-dtype", options.state_dtype]
+    if options.checkpoint is not None:
+        training += ["--checkpoint", str(options.checkpoint.absolute())]
+    return Loaded(RxtAdapter(options), _one_torch_thread, ProcessDistiller(options.distil_dir, training))
 
 
 def _echo(revision: int) -> Callable[[EngineOptions], Loaded]:
-    return lambda options: Loaded(EchoEngine(revision), lambda: None)
+    def load(options: EngineOptions) -> Loaded:
+        engine = EchoEngine(revision)
+        return Loaded(engine, lambda: None, engine.distiller())
+
+    return load
 
 
 ENGINES: Mapping[str, Callable[[EngineOptions], Loaded]] = {"rxt": _rxt, "echo": _echo(1), "echo-2": _echo(2)}

@@ -33,9 +33,11 @@ class Options:
     port: int
     port_file: Path | None
     checkpoint: Path | None
+    distil_dir: Path
     threads: int
     queue: int
     cache_bytes: int
+    delta_cache_bytes: int
     cache_age_s: float
     drain_s: int
 
@@ -43,7 +45,8 @@ class Options:
 def run(options: Options) -> None:
     """Blocks until SIGTERM or SIGINT, then lets work in flight end within `drain_s` and returns."""
     loaded = load_engine(
-        options.engine, EngineOptions(options.checkpoint, options.device, options.state_dtype, options.precision)
+        options.engine,
+        EngineOptions(options.checkpoint, options.device, options.state_dtype, options.precision, options.distil_dir),
     )
     generator = InProcessGenerator(
         loaded.engine,
@@ -54,6 +57,8 @@ def run(options: Options) -> None:
         cache_bytes=options.cache_bytes,
         cache_age_s=options.cache_age_s,
         prepare=loaded.prepare_thread,
+        distiller=loaded.distiller,
+        delta_cache_bytes=options.delta_cache_bytes,
     )
     app = build_app(generator, forget_every_s=max(1.0, options.cache_age_s / 10))
     listener = _listen(options.host, options.port)

@@ -1,35 +1,44 @@
-"""Answering a generation: tokens as server-sent events, and a client that leaves cancels the work.
+"""Answering a generation or a training: items as server-sent events, and a client that leaves cancels the work.
 
 Nothing is sent before the first token exists, so that a refusal is still a plain HTTP answer with its own status.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Generic, TypeVar
 
 import structlog
 from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from memos.generation.port import Finished, Token
-from memos.generation.wire import DoneEvent, ErrorEvent, TokenEvent, problem_of
+from memos.generation.port import Distilled, DistilProgress, Finished, Token
+from memos.generation.wire import (
+    DistilledEvent,
+    DoneEvent,
+    ErrorEvent,
+    ProgressEvent,
+    TokenEvent,
+    problem_of,
+)
 from memos.kit.errors import MemosError
 from workers.model.problems import internal, problem_response
 
 LOG = structlog.get_logger(__name__)
-Items = AsyncGenerator[Token | Finished, None]
+T = TypeVar("T")
 
 
-class TokenStream(Response):
+class EventStream(Response, Generic[T]):
     """Streams what a generator yields. The disconnect is watched from the start: a client may leave while its request
     still waits in the queue."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, items: Items, headers: Mapping[str, str]) -> None:
+    def __init__(self, items: AsyncGenerator[T, None], headers: Mapping[str, str], event: Callable[[T], bytes]) -> None:
         super().__init__(headers={**headers, "cache-control": "no-store"})
         del self.headers["content-length"]
         self._items = items
+        self._event = event
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answering = asyncio.create_task(self._answer(scope, receive, send))
@@ -54,9 +63,9 @@ class TokenStream(Response):
             return
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         try:
-            await self._send(send, _event(item))
+            await self._send(send, self._event(item))
             async for item in self._items:
-                await self._send(send, _event(item))
+                await self._send(send, self._event(item))
         except Exception as error:
             problem = problem_of(_known(error))
             await self._send(send, _framed("error", ErrorEvent.model_validate(problem)))
@@ -79,13 +88,19 @@ def _known(error: Exception) -> MemosError:
     return internal(error)
 
 
-def _event(item: Token | Finished) -> bytes:
+def answer_event(item: Token | Finished) -> bytes:
     if isinstance(item, Token):
         return _framed("token", TokenEvent(text=item.text))
     return _framed(
         "done",
         DoneEvent(reason=item.reason, prompt_tokens=item.prompt_tokens, completion_tokens=item.completion_tokens),
     )
+
+
+def training_event(item: DistilProgress | Distilled) -> bytes:
+    if isinstance(item, DistilProgress):
+        return _framed("progress", ProgressEvent(step=item.step, steps=item.steps))
+    return _framed("done", DistilledEvent(sha256=item.sha256, size_bytes=item.size_bytes, figures=item.figures))
 
 
 def _framed(name: str, data: BaseModel) -> bytes:
