@@ -11,11 +11,13 @@ import structlog
 
 from memos.audit import sequencer as audit
 from memos.audit.service import subject
+from memos.consolidation.run import ConsolidateTask
+from memos.consolidation.service import CONSOLIDATE
+from memos.cubes.conversions import CONVERT
+from memos.cubes.convert_task import ConvertTask
 from memos.erasure.job import EraseTask
 from memos.erasure.receipts import Signer
 from memos.erasure.service import ERASE
-from memos.consolidation.run import ConsolidateTask
-from memos.consolidation.service import CONSOLIDATE
 from memos.generation.registry import build_generator
 from memos.invariants import collector
 from memos.invariants import service as invariants
@@ -66,6 +68,7 @@ class Runtime:
         tasks: dict[str, Task] = {
             audit.TASK: audit.SequenceTask(self.database, self.noted_heads),
             ADVANCE: AdvanceTask(self.database, self.generator, self.wakeups, self.metrics),
+            CONVERT: ConvertTask(self.database, self.generator),
             invariants.SCHEDULE.task: invariants.CheckInvariants(tools, self.metrics),
             collector.SCHEDULE.task: collector.CollectBlobs(self.database, self.blobs, self.metrics, settings),
             RUN_TASK: PolicyTask(self.database, self.generator, self.blobs),
@@ -73,9 +76,7 @@ class Runtime:
             CONSOLIDATE: ConsolidateTask(self.database, self.generator),
         }
         self.signer = Signer(secret_bytes(settings))
-        tasks[ERASE] = EraseTask(
-            self.database, self.generator, self.blobs, self.wakeups, self.signer, settings
-        )
+        tasks[ERASE] = EraseTask(self.database, self.generator, self.blobs, self.wakeups, self.signer, settings)
         # What an erasure waits for, in every process; not itself, and not a training, which commits nothing it may not.
         self._in_flight = InFlight()
         for name in tasks.keys() - {ERASE, "distil"}:

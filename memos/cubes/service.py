@@ -5,11 +5,27 @@ from typing import Literal
 from sqlalchemy import RowMapping
 
 from memos.cubes import store
-from memos.cubes.schemas import Cube, Lineage, LineageEdge, LineageNode, Version, VersionRecord
+from memos.cubes.schemas import (
+    Behavioural,
+    Cube,
+    CubeEvent,
+    CubeMetadata,
+    Descriptive,
+    Governance,
+    Lineage,
+    LineageEdge,
+    LineageNode,
+    Provenance,
+    Relative,
+    Trigger,
+    Version,
+    VersionRecord,
+)
 from memos.kit.errors import NotFound
 from memos.kit.unit_of_work import UnitOfWork
 
 MOST_NODES = 2000
+MOST_RELATIVES = 200
 Direction = Literal["up", "down", "both"]
 
 
@@ -55,4 +71,41 @@ async def lineage(work: UnitOfWork, cube_id: str, direction: Direction, depth: i
         nodes=[LineageNode(**row) for row in await store.nodes(work, shown)],
         edges=[LineageEdge(**row) for row in await store.edges(work, shown)],
         truncated=len(within) > MOST_NODES or not beyond <= within.keys(),
+    )
+
+
+def event_view(row: RowMapping) -> CubeEvent:
+    return CubeEvent(**row)
+
+
+async def metadata(work: UnitOfWork, cube_id: str) -> CubeMetadata:
+    """The groups of metadata that the MemOS paper gives a cube: descriptive, governance, behavioural, provenance."""
+    row = await store.get_cube(work, cube_id)
+    if row is None:
+        raise NotFound(f"there is no cube {cube_id}")
+    head = await store.version_by_id(work, row["head_version_id"])
+    relatives = await store.relatives(work, cube_id=cube_id, limit=MOST_RELATIVES + 1)
+    sides: dict[str, list[Relative]] = {"parent": [], "child": []}
+    for relative in relatives[:MOST_RELATIVES]:
+        sides[relative["side"]].append(Relative(**{name: relative[name] for name in Relative.model_fields}))
+    created = await store.created(work, cube_id)
+    every = dict(row) | {"changed_at": head["created_at"]}
+    every |= {"valid_from": head["valid_from"], "valid_to": head["valid_to"]}
+    return CubeMetadata(
+        id=cube_id,
+        descriptive=Descriptive(**{name: every[name] for name in Descriptive.model_fields}),
+        governance=Governance(**{name: every[name] for name in Governance.model_fields}),
+        behavioural=Behavioural(
+            reads=row["reads"],
+            last_read_at=row["last_read_at"],
+            writes=row["writes"],
+            context=row["context"].get("read_in", {}),
+        ),
+        provenance=Provenance(
+            trigger=None if created is None else Trigger(**created),
+            model=row["model"] or head["fingerprint"],
+            parents=sides["parent"],
+            links=sides["child"],
+            truncated=len(relatives) > MOST_RELATIVES,
+        ),
     )

@@ -156,6 +156,7 @@ _CREATED = text("""
     ORDER BY id LIMIT 1""")
 _STATE_OF = text("""
     SELECT id, lifecycle, frozen FROM memcubes WHERE conversation_id = :conversation_id AND kind = 'activation'""")
+_JOB_OF = text("SELECT id FROM outbox WHERE task = :task AND subject = :subject ORDER BY id DESC LIMIT 1")
 # What the versions of a cube were made from, and what was made from them, in other cubes.
 _RELATIVES = text("""
     SELECT 'parent' AS side, e.relation, o.cube_id, o.id AS version_id, o.number, c.kind
@@ -310,6 +311,11 @@ async def created(work: UnitOfWork, cube_id: str) -> RowMapping | None:
 
 async def state_of(work: UnitOfWork, conversation_id: str) -> RowMapping:
     return await work.one(_STATE_OF, conversation_id=conversation_id)
+
+
+async def job_of(work: UnitOfWork, *, task: str, subject: str) -> str:
+    """The newest job of a subject."""
+    return str((await work.one(_JOB_OF, task=task, subject=subject))["id"])
 
 
 async def relatives(work: UnitOfWork, *, cube_id: str, limit: int) -> Sequence[RowMapping]:

@@ -10,7 +10,22 @@ import memos
 from memos.http import openapi, problems
 from memos.http.audited import Audited
 from memos.http.middleware import BodyLimit, ReadableAddress, RequestId
-from memos.http.routes import access, archives, audit, consolidations, conversations, cubes, erasures, health, jobs, keys, policies, timemachine, turns
+from memos.http.routes import (
+    access,
+    archives,
+    audit,
+    consolidations,
+    conversations,
+    cube_changes,
+    cubes,
+    erasures,
+    health,
+    jobs,
+    keys,
+    policies,
+    timemachine,
+    turns,
+)
 from memos.kit.config import Settings
 from memos.runtime import Background, Runtime
 
@@ -45,7 +60,22 @@ def create_app(settings: Settings, *, children: Callable[[], dict[str, Any]] | N
     app.state.background = None
     app.state.children = children
     problems.install(app)
-    for module in (conversations, turns, cubes, timemachine, archives, policies, consolidations, access, audit, erasures, jobs, keys, health):
+    for module in (
+        conversations,
+        turns,
+        cubes,
+        cube_changes,
+        timemachine,
+        archives,
+        policies,
+        consolidations,
+        access,
+        audit,
+        erasures,
+        jobs,
+        keys,
+        health,
+    ):
         app.include_router(module.router)
     app.add_middleware(Audited)
     larger = {archives.IMPORT_PATH: settings.max_archive_bytes}

@@ -91,6 +91,7 @@ def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int)
     )
     with live.client() as client:
         (own,) = client.get("/v1/keys").json()["items"]
+        cubes = [post(client, "/v1/cubes", {"text": "one", "user_id": "u"}).json()["id"] for _ in range(2)]
     command = [
         str(Path(sys.executable).with_name("st")), f"--config-file={config}", "run", f"{live.url}/openapi.json",
         f"--header=Authorization: Bearer {live.key}", f"--phases={','.join(PHASES)}", "--checks=all",
@@ -101,6 +102,7 @@ def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int)
         "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks",
         "MEMOS_FUZZ_LOG": str(folder / "calls"),
         "MEMOS_FUZZ_KEY_ID": own["id"],
+        "MEMOS_FUZZ_CUBES": " ".join(cubes),
         "PYTHONPATH": os.getcwd(),
     }
     done = subprocess.run(

@@ -35,6 +35,18 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "GET /v1/cubes/{cube_id}/versions/{number}": None,
     "GET /v1/cubes/{cube_id}/versions/{number}/payload": None,
     "GET /v1/cubes/{cube_id}/lineage": None,
+    "POST /v1/cubes": {"text": "mine", "user_id": "the-same-user"},
+    "POST /v1/cubes/merge": {"cube_ids": [f"cube_{'0' * 32}", f"cube_{'1' * 32}"]},
+    "PATCH /v1/cubes/{cube_id}": {"priority": 1},
+    "POST /v1/cubes/{cube_id}/versions": {"text": "may I?"},
+    "POST /v1/cubes/{cube_id}/transition": {"to": "archived", "reason": "may I?"},
+    "POST /v1/cubes/{cube_id}/freeze": {"frozen": True, "reason": "may I?"},
+    "POST /v1/cubes/{cube_id}/convert": {"to": "plaintext"},
+    "POST /v1/cubes/{cube_id}/split": {"parts": [{"text": "may"}, {"text": "I?"}]},
+    "POST /v1/cubes/{cube_id}/promote": {},
+    "POST /v1/cubes/{cube_id}/demote": {},
+    "GET /v1/cubes/{cube_id}/events": None,
+    "GET /v1/cubes/{cube_id}/metadata": None,
     "POST /v1/cubes/export": {"user_id": "the-same-user"},
     "POST /v1/cubes/import": None,
     "GET /v1/users/{user_id}/memory": None,
@@ -161,17 +173,22 @@ def test_what_is_the_others_does_not_exist(live: Live, tenants: tuple[Tenant, Te
     method, path = call.split(" ")
     names_something = "{" in path.replace("{number}", "").replace("{user_id}", "")  # a user is a name of the caller's
     address = path.format(**other.ids, number=1, user_id="the-same-user")
-    headers = {"Idempotency-Key": f"{turned}:{call.replace(' ', ':')}"}
+    headers = {"Idempotency-Key": f"{turned}:{call.replace(' ', ':')}", "If-Match": "0"}
     sent: dict[str, Any] = {"content": RAW[call]} if call in RAW else {"json": BODIES[call]}
     answer = mine.client.request(method, address, **sent, params=QUERIES.get(call), headers=headers)
     if names_something:
         body = problem(answer, 404, "not_found")
-        unknown = mine.client.request(method, _unknown(path), json=BODIES[call], params=QUERIES.get(call))
+        numbered = {"If-Match": "0"}
+        unknown = mine.client.request(
+            method, _unknown(path), json=BODIES[call], params=QUERIES.get(call), headers=numbered
+        )
         nothing = problem(unknown, 404, "not_found")
         assert nothing["title"] == body["title"]
         assert nothing["hint"] == body["hint"]
         told = answer.text.replace(body["instance"], "").replace(body["detail"], "")  # the id that was asked for
         assert strangers([told], other) == []
+    elif call == "POST /v1/cubes/merge":
+        problem(answer, 404, "not_found")  # of cubes that nobody has; of the other's, in a test below
     elif call == "POST /v1/tenants":
         problem(answer, 403, "forbidden")  # an operator's alone
     else:
@@ -244,6 +261,14 @@ def test_a_foreign_turn_under_way_cannot_be_stopped(live: Live, tenants: tuple[T
         problem(mine.client.post(f"/v1/turns/{turn['id']}/cancel"), 404, "not_found")
         body = answer.read().decode()
     assert '"finish_reason":"stop"' in body
+
+
+def test_the_others_cube_is_not_merged(live: Live, tenants: tuple[Tenant, Tenant]) -> None:
+    mine, other = tenants
+    before = _everything(live, other)
+    cubes = [other.ids["cube_id"], post(mine.client, "/v1/cubes", {"text": "mine", "user_id": "u"}).json()["id"]]
+    problem(mine.client.post("/v1/cubes/merge", json={"cube_ids": cubes}), 404, "not_found")
+    assert _everything(live, other) == before
 
 
 def test_the_test_sees_a_dropped_policy(live: Live, tenants: tuple[Tenant, Tenant]) -> None:
