@@ -13,6 +13,7 @@ effect.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -26,7 +27,7 @@ from memos.erasure import receipts, service, store
 from memos.erasure.going_on import go_back, go_on
 from memos.erasure.physical import service as physical
 from memos.erasure.reach import Item, Reached, Tools, reach
-from memos.erasure.stores import BY_NAME, STORES
+from memos.erasure.stores import BY_NAME, STORES, word_columns
 from memos.generation.port import Generator
 from memos.idempotency import store as keys
 from memos.invariants import store as collected
@@ -66,6 +67,7 @@ class EraseTask:
     blobs: Blobs
     wakeups: Wakeups
     signer: receipts.Signer
+    digest: Callable[[bytes], bytes]
     settings: Settings
 
     async def __call__(self, tenant_id: str, erasure_id: str) -> Literal["settled"]:
@@ -134,7 +136,7 @@ class EraseTask:
     # -- the erasure ---------------------------------------------------------------------------------------------
 
     async def _erase(self, tenant_id: str, row: RowMapping) -> None:
-        tools = Tools(self.blobs, row["id"])
+        tools = Tools(self.blobs, self.digest, row["id"])
         for of_it in STORES:
             while True:
                 async with self.database.unit_of_work(tenant_id) as work:
@@ -162,7 +164,7 @@ class EraseTask:
             if not ids:
                 return
             items = [Item("blobs", blob_id, "erase", "given up by the collector") for blob_id in ids]
-            await BY_NAME["blobs"].outside(Tools(self.blobs, ""), items)
+            await BY_NAME["blobs"].outside(Tools(self.blobs, self.digest, ""), items)
             async with self.database.unit_of_work(tenant_id) as work:
                 await collected.removed(work, ids)
 
@@ -194,7 +196,7 @@ class EraseTask:
             locked = await store.lock(work, row["id"])
             if locked is None or locked["step"] != "verify":
                 return
-            left, looked = await service.residue(work, Tools(self.blobs, row["id"]))
+            left, looked = await service.residue(work, Tools(self.blobs, self.digest, row["id"]))
             left += await service.broken_chains(work, row["id"])
             if left:
                 raise Residue(f"{len(left)} things, of which the first: {left[0]}")
@@ -207,8 +209,7 @@ class EraseTask:
         LOG.info("erasure.logical", erasure_id=row["id"], things=looked)
 
     async def _physical(self, tenant_id: str, row: RowMapping) -> None:
-        tables = sorted({table for of_it in STORES for table in of_it.tables})
-        done = await physical.rewrite(self.settings, tables)
+        done = await physical.rewrite(self.settings, word_columns())
         async with self.database.unit_of_work(tenant_id) as work:
             for waiting in await store.awaiting_physical(work, done.began_at):
                 body = {

@@ -66,8 +66,8 @@ NOTHING_KNOWN = Known()
 
 
 class Quotes:
-    """Of texts that were told, and of what was answered to them, which counts in runs only: an answer's single words are
-    a model's own, or were told."""
+    """Of texts that were told, and of what was answered to them, which counts in runs only: an answer's single words
+    are a model's own, or were told."""
 
     def __init__(self, told: Iterable[str], answered: Iterable[str] = ()) -> None:
         self._runs: set[tuple[str, ...]] = set()

@@ -4,7 +4,7 @@ A store is one small class. One that comes later (an index, a table of its own) 
 `memos.erasure.stores` and is then asked by every dry run, every erasure and every check of a receipt.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -13,6 +13,7 @@ from memos.kit.blobs import Blobs
 from memos.kit.unit_of_work import UnitOfWork
 
 Derived = Literal["redact", "erase", "list"]
+Columns = Mapping[str, tuple[str, ...]]
 # erase: it goes whole. redact: the answer, or the copied words, go. rebuild: it goes on without what it saw. list: it
 # is only named. Of two findings about one thing the stronger holds.
 Action = Literal["list", "rebuild", "redact", "erase"]
@@ -62,14 +63,16 @@ class Tools:
     """What a store may need besides the transaction."""
 
     blobs: Blobs
+    digest: Callable[[bytes], bytes]  # keyed: of what must be known again and not be told
     erasure_id: str
 
 
 class Store(Protocol):
-    """`tables` are rewritten in the physical stage."""
+    """`columns` hold words or names, by table: no samples are taken of them, and their tables are rewritten in the
+    physical stage."""
 
     name: ClassVar[str]
-    tables: ClassVar[tuple[str, ...]]
+    columns: ClassVar[Columns]
 
     def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]: ...
 

@@ -153,7 +153,13 @@ async def broken_chains(work: UnitOfWork, erasure_id: str) -> list[str]:
     return wrong[:MOST_RESIDUE]
 
 
-async def check(work: UnitOfWork, blobs: Blobs, signer: receipts.Signer, receipt: Mapping[str, Any]) -> ReceiptChecked:
+async def check(
+    work: UnitOfWork,
+    blobs: Blobs,
+    digest: Callable[[bytes], bytes],
+    signer: receipts.Signer,
+    receipt: Mapping[str, Any],
+) -> ReceiptChecked:
     """Whether a receipt is ours and unchanged, and whether it is still true."""
     signatures = {stage: signer.holds(receipt[stage]) for stage in receipts.STAGES if receipt.get(stage) is not None}
     stages = {stage: receipt[stage] for stage in signatures if signatures[stage]}
@@ -164,7 +170,7 @@ async def check(work: UnitOfWork, blobs: Blobs, signer: receipts.Signer, receipt
         row = await store.get(work, erasure_id)
     if row is None or "logical" not in stages:
         return ReceiptChecked(ok=False, erasure_id=None, signatures=signatures, residue=[], broken_chains=[], checked=0)
-    left, looked = await residue(work, Tools(blobs, row["id"]))
+    left, looked = await residue(work, Tools(blobs, digest, row["id"]))
     wrong = await broken_chains(work, row["id"])
     if stages["logical"].get("items") != receipts.digest(await item_list(work, row["id"])):
         left.append("what the receipt says was reached is not what this service has on record")

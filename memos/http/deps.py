@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from memos.access import service as access
 from memos.audit.recording import Recording, subjects_in
 from memos.audit.service import subject
-from memos.idempotency.service import Claim
+from memos.idempotency.service import Claim, erased_key
 from memos.kernel.canonical import canonical_json
 from memos.keys.schemas import Scope
 from memos.keys.service import Principal
@@ -147,7 +147,8 @@ def claim_for(request: Request, runtime: Runtime, key: str | None, body: BaseMod
         # Everybody who is limited has keys of their own: one that somebody else used as well opens no answer of theirs.
         whose = canonical_json(["idempotency", actor.user_id, actor.agent_id, key])
         key = runtime.keys.digest_of(whose).hex()
-    return Claim(key=key, request_sha256=digest, ttl_s=runtime.settings.idempotency_ttl_s)
+    erased = "" if key is None else erased_key(runtime.keys.digest_of, key)
+    return Claim(key=key, request_sha256=digest, ttl_s=runtime.settings.idempotency_ttl_s, erased_key=erased)
 
 
 ALWAYS = (400, 401, 403, 413, 422, 503)

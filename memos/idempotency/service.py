@@ -41,11 +41,18 @@ class InFlight(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A caller's key and what it is claimed for. Without a key nothing is remembered."""
+    """A caller's key and what it is claimed for. Without a key nothing is remembered. `erased_key` is what stands for
+    the key once its answer is erased."""
 
     key: str | None
     request_sha256: str
     ttl_s: float
+    erased_key: str = ""
+
+
+def erased_key(digest: Callable[[bytes], bytes], key: str) -> str:
+    """A space, which no caller's key has, and a keyed digest."""
+    return f"erased {digest(key.encode()).hex()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,12 @@ async def claim(work: UnitOfWork, wanted: Claim, *, turn_id: str | None = None) 
     if wanted.key is None:
         return None
     held: RowMapping | None = await store.claim(
-        work, key=wanted.key, request_sha256=wanted.request_sha256, turn_id=turn_id, ttl_s=wanted.ttl_s
+        work,
+        key=wanted.key,
+        erased_key=wanted.erased_key,
+        request_sha256=wanted.request_sha256,
+        turn_id=turn_id,
+        ttl_s=wanted.ttl_s,
     )
     if held is None:
         return None

@@ -5,7 +5,7 @@ one after the other, each locked while it is: requests wait, up to seconds for a
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,22 +40,23 @@ class Pass:
     not_reached: list[dict[str, Any]] = field(default_factory=list)
 
 
-async def rewrite(settings: Settings, tables: Sequence[str]) -> Pass:
-    """Raises NotYetPhysical when a transaction that began before does not end, or old log does not go."""
+async def rewrite(settings: Settings, columns: Mapping[str, Sequence[str]]) -> Pass:
+    """`columns` that hold words, by table. Raises NotYetPhysical when a transaction that began before does not end, or
+    old log does not go."""
     if settings.database_admin_url is None:
         raise ValueError("without the owner's address nothing can be rewritten")
     try:
         async with owner_connection(settings.database_admin_url) as connection:
             await store.lock(connection)
             try:
-                return await _rewrite(connection, settings, tables)
+                return await _rewrite(connection, settings, columns)
             finally:
                 await store.unlock(connection)
     except psycopg.OperationalError as error:  # a lock that was not to be had in time, or the database is away
         raise NotYetPhysical(f"the tables could not be rewritten (SQLSTATE {error.sqlstate})") from error
 
 
-async def _rewrite(connection: store.Connection, settings: Settings, tables: Sequence[str]) -> Pass:
+async def _rewrite(connection: store.Connection, settings: Settings, columns: Mapping[str, Sequence[str]]) -> Pass:
     began_at = await store.now(connection)
     for _ in range(PATIENCE):
         older = await store.older_transactions(connection, began_at)
@@ -64,10 +65,10 @@ async def _rewrite(connection: store.Connection, settings: Settings, tables: Seq
         await asyncio.sleep(WAIT_S)
     else:
         raise NotYetPhysical(f"{older} transactions that began before the erasure are still open")
-    present = await store.existing(connection, tables)
+    present = await store.existing(connection, list(columns))
     for table in present:
         await store.rewrite(connection, table)
-    samples = await store.forget_samples(connection, present)
+    samples = await store.forget_samples(connection, {table: columns[table] for table in present})
     segment = await store.wal_segment(connection)
     for _ in range(ROUNDS):
         await store.leave_segment(connection)

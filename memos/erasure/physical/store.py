@@ -2,7 +2,7 @@
 outside of any transaction: none of this can run in one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg import AsyncConnection, sql
@@ -20,10 +20,8 @@ _SETTINGS = """
       ('wal_recycle', 'archive_mode', 'log_statement', 'log_min_duration_statement')"""
 # Samples of columns for which none are to be taken: of an older schema, or by another's hand.
 _SAMPLED = """
-    SELECT s.schemaname, s.tablename, s.attname FROM pg_stats s
-    JOIN pg_attribute a ON a.attrelid = format('%%I.%%I', s.schemaname, s.tablename)::regclass AND a.attname = s.attname
-    WHERE s.schemaname = 'public' AND s.tablename = ANY(%s) AND a.attstattarget = 0
-      AND num_nonnulls(s.most_common_vals, s.histogram_bounds, s.most_common_elems) > 0"""
+    SELECT s.tablename, s.attname FROM pg_stats s
+    WHERE s.schemaname = 'public' AND s.tablename || '.' || s.attname = ANY(%s) ORDER BY 1, 2"""
 
 
 async def now(connection: Connection) -> Any:
@@ -56,12 +54,13 @@ async def existing(connection: Connection, tables: Sequence[str]) -> list[str]:
     return [row["name"] for row in rows]
 
 
-async def forget_samples(connection: Connection, tables: Sequence[str]) -> list[str]:
+async def forget_samples(connection: Connection, columns: Mapping[str, Sequence[str]]) -> list[str]:
     """Columns whose samples were dropped."""
     dropped = []
-    for row in await _all(connection, _SAMPLED, [list(tables)]):
-        clear = "SELECT pg_clear_attribute_stats(%s, %s, %s, false)"
-        await connection.execute(clear, [row["schemaname"], row["tablename"], row["attname"]])
+    wanted = [f"{table}.{column}" for table, names in columns.items() for column in names]
+    for row in await _all(connection, _SAMPLED, [wanted]):
+        clear = "SELECT pg_clear_attribute_stats('public', %s, %s, false)"
+        await connection.execute(clear, [row["tablename"], row["attname"]])
         dropped.append(f"{row['tablename']}.{row['attname']}")
     await connection.execute("VACUUM (FULL) pg_catalog.pg_statistic")
     return dropped

@@ -27,3 +27,12 @@ STORES: Sequence[Store] = (
     ConversationStore(),
 )
 BY_NAME = {store.name: store for store in STORES}
+
+
+def word_columns() -> dict[str, list[str]]:
+    """Every column that holds words or names, by table."""
+    found: dict[str, set[str]] = {}
+    for store in STORES:
+        for table, columns in store.columns.items():
+            found.setdefault(table, set()).update(columns)
+    return {table: sorted(columns) for table, columns in sorted(found.items())}

@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar
 
 from memos.cubes.versions import blob_key
-from memos.erasure.reach import Item, Reached, Tools
+from memos.erasure.reach import Columns, Item, Reached, Tools
 from memos.erasure.stores import store
 from memos.kit.unit_of_work import UnitOfWork
 
 
 class BlobStore:
     name: ClassVar[str] = "blobs"
-    tables: ClassVar[tuple[str, ...]] = ()
+    columns: ClassVar[Columns] = {}
 
     async def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]:
         for blob_id in await store.blobs_of(work, reached.ids("versions", "erase")):

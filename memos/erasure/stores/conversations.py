@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar
 
-from memos.erasure.reach import InTheDatabase, Item, Reached, Tools
+from memos.erasure.reach import Columns, InTheDatabase, Item, Reached, Tools
 from memos.erasure.stores import store
 from memos.kit.unit_of_work import UnitOfWork
 
 
 class ConversationStore(InTheDatabase):
     name: ClassVar[str] = "conversations"
-    tables: ClassVar[tuple[str, ...]] = ("conversations",)
+    columns: ClassVar[Columns] = {"conversations": ("user_id", "agent_id", "title", "metadata")}
 
     async def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]:
         turns, versions = reached.ids("turns", "erase", "redact"), reached.ids("versions", "erase")
@@ -30,7 +30,7 @@ class TitleStore(InTheDatabase):
     """A fork takes its parent's title over unless it is given one."""
 
     name: ClassVar[str] = "titles"
-    tables: ClassVar[tuple[str, ...]] = ("conversations",)
+    columns: ClassVar[Columns] = {"conversations": ("user_id", "agent_id", "title", "metadata")}
 
     async def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]:
         for row in await store.copied_titles(work, reached.ids("conversations", "erase")):

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar
 
 from memos.cubes import changes
-from memos.erasure.reach import InTheDatabase, Item, Reached, Tools
+from memos.erasure.reach import Columns, InTheDatabase, Item, Reached, Tools
 from memos.erasure.stores import store
 from memos.kit.unit_of_work import UnitOfWork
 
 
 class CubeStore(InTheDatabase):
     name: ClassVar[str] = "cubes"
-    tables: ClassVar[tuple[str, ...]] = ("memcubes",)
+    columns: ClassVar[Columns] = {"memcubes": ("user_id", "agent_id", "tags", "context", "semantic_type")}
 
     async def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]:
         for cube_id in await store.states_of(work, reached.ids("conversations", "erase")):
@@ -42,7 +42,7 @@ class EventStore(InTheDatabase):
     """What was changed on an erased cube: tags and the like stand in its events, and callers' reasons."""
 
     name: ClassVar[str] = "events"
-    tables: ClassVar[tuple[str, ...]] = ("cube_events",)
+    columns: ClassVar[Columns] = {"cube_events": ("reason", "details")}
 
     async def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]:
         for cube_id in reached.ids("cubes", "erase"):
@@ -60,7 +60,7 @@ class GrantStore(InTheDatabase):
     """Who might read or write an erased cube: names."""
 
     name: ClassVar[str] = "grants"
-    tables: ClassVar[tuple[str, ...]] = ("cube_grants",)
+    columns: ClassVar[Columns] = {"cube_grants": ("grantee",)}
 
     async def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]:
         for grant_id in await store.grants_of(work, reached.ids("cubes", "erase")):

@@ -7,14 +7,14 @@ from typing import ClassVar
 
 from memos.deltas import service
 from memos.deltas import store as runs
-from memos.erasure.reach import InTheDatabase, Item, Reached, Tools
+from memos.erasure.reach import Columns, InTheDatabase, Item, Reached, Tools
 from memos.erasure.stores import store
 from memos.kit.unit_of_work import UnitOfWork
 
 
 class DeltaStore(InTheDatabase):
     name: ClassVar[str] = "delta_runs"
-    tables: ClassVar[tuple[str, ...]] = ("distil_runs",)
+    columns: ClassVar[Columns] = {"distil_runs": ("user_id", "agent_id", "error")}
 
     async def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]:
         for run in await runs.learned_from(work, reached.ids("versions", "erase")):

@@ -3,23 +3,26 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar
 
-from memos.erasure.reach import InTheDatabase, Item, Reached, Tools
+from memos.erasure.reach import Columns, InTheDatabase, Item, Reached, Tools
 from memos.erasure.stores import store
+from memos.idempotency.service import erased_key
 from memos.kit.unit_of_work import UnitOfWork
 
 
 class KeyStore(InTheDatabase):
-    """An answer that names a thing which is erased. Its key stays until its time is over: the retry gets a 410."""
+    """An answer that names a thing which is erased. What stands for its key stays until its time is over: a retry gets
+    a 410, and takes no effect."""
 
     name: ClassVar[str] = "idempotency_keys"
-    tables: ClassVar[tuple[str, ...]] = ("idempotency_keys",)
+    columns: ClassVar[Columns] = {"idempotency_keys": ("key", "body", "request_sha256")}
 
     async def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]:
         for key_id in await store.answers_naming(work, _named(reached)):
             yield Item(self.name, key_id, "erase", "a stored answer about what is erased")
 
     async def erase(self, work: UnitOfWork, tools: Tools, items: Sequence[Item]) -> None:
-        await store.clear_answers(work, [item.id for item in items])
+        for row in await store.keys_of(work, [item.id for item in items]):
+            await store.clear_answer(work, row["id"], erased_key(tools.digest, row["key"]))
 
     async def residue(self, work: UnitOfWork, tools: Tools, items: Sequence[Item]) -> list[str]:
         left = await store.stored_answers(work, [item.id for item in items])
@@ -30,7 +33,7 @@ class JobStore(InTheDatabase):
     """The error of a job whose subject is erased. Jobs hold ids; what a library said of a payload is kept out too."""
 
     name: ClassVar[str] = "jobs"
-    tables: ClassVar[tuple[str, ...]] = ("outbox",)
+    columns: ClassVar[Columns] = {"outbox": ("error",)}
 
     async def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]:
         for job_id in await store.failing_jobs(work, _named(reached)):

@@ -5,14 +5,18 @@ erasure of a user reaches them; the rows are found when it is asked for, since n
 from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar
 
-from memos.erasure.reach import InTheDatabase, Item, Reached, Tools
+from memos.erasure.reach import Columns, InTheDatabase, Item, Reached, Tools
 from memos.erasure.stores import store
 from memos.kit.unit_of_work import UnitOfWork
 
 
 class NameStore(InTheDatabase):
     name: ClassVar[str] = "names"
-    tables: ClassVar[tuple[str, ...]] = store.NAMING_TABLES
+    columns: ClassVar[Columns] = {
+        **{table: ("user_id",) for table in store.NAMING_TABLES if table != "cube_grants"},
+        "api_keys": ("user_id", "agent_id"),
+        "cube_grants": ("grantee",),
+    }
 
     async def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]:
         for _ in ():

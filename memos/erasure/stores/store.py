@@ -19,7 +19,8 @@ _CARRIES = """e.relation IN
     AND NOT (e.relation = 'converts' AND c.operation = 'migrate')"""
 _CAME_OF = text(f"""
     WITH RECURSIVE down (id, relation, parent_id) AS (
-      SELECT s.id COLLATE "C", CAST(NULL AS text), CAST(NULL AS text) COLLATE "C" FROM unnest(CAST(:ids AS text[])) AS s (id)
+      SELECT s.id COLLATE "C", CAST(NULL AS text), CAST(NULL AS text) COLLATE "C"
+      FROM unnest(CAST(:ids AS text[])) AS s (id)
       UNION
       SELECT c.id, e.relation, e.parent_id FROM down d JOIN lineage_edges e ON e.parent_id = d.id
       JOIN memcube_versions c ON c.id = e.child_id WHERE c.payload <> 'text' AND {_CARRIES}
@@ -132,8 +133,11 @@ _ANSWERS_NAMING = text("""
       SELECT FROM regexp_matches(convert_from(k.body, 'UTF8'), '((conv|turn|cube|ver)_[0-9a-f]{32})', 'g') AS m (named)
       WHERE m.named[1] = ANY(:ids)))""")
 # What was asked is as gone as what was answered; the status says so to whoever comes back with the key.
-_CLEAR_ANSWERS = text("""
-    UPDATE idempotency_keys SET status = 410, body = '', request_sha256 = '' WHERE id = ANY(CAST(:ids AS uuid[]))""")
+_KEYS_OF = text("""
+    SELECT CAST(id AS text) AS id, key FROM idempotency_keys WHERE id = ANY(CAST(:ids AS uuid[])) AND body <> ''""")
+_CLEAR_ANSWER = text("""
+    UPDATE idempotency_keys SET key = :erased_key, status = 410, body = '', request_sha256 = ''
+    WHERE id = CAST(:id AS uuid)""")
 _STORED_ANSWERS = text("""
     SELECT CAST(id AS text) AS id FROM idempotency_keys
     WHERE id = ANY(CAST(:ids AS uuid[])) AND (body <> '' OR request_sha256 <> '')""")
@@ -336,8 +340,13 @@ async def answers_naming(work: UnitOfWork, ids: Ids) -> list[str]:
     return await _ids(work, _ANSWERS_NAMING, ids=list(ids))
 
 
-async def clear_answers(work: UnitOfWork, ids: Ids) -> None:
-    await work.run(_CLEAR_ANSWERS, ids=list(ids))
+async def keys_of(work: UnitOfWork, ids: Ids) -> Sequence[RowMapping]:
+    """Of these, those whose answer is still stored."""
+    return await work.all(_KEYS_OF, ids=list(ids))
+
+
+async def clear_answer(work: UnitOfWork, key_id: str, erased_key: str) -> None:
+    work.queue(_CLEAR_ANSWER, id=key_id, erased_key=erased_key)
 
 
 async def stored_answers(work: UnitOfWork, ids: Ids) -> list[str]:

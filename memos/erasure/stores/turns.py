@@ -9,14 +9,14 @@ from typing import ClassVar
 from sqlalchemy import RowMapping
 
 from memos.erasure.quotes import Known, Quotes
-from memos.erasure.reach import Action, InTheDatabase, Item, Reached, Tools
+from memos.erasure.reach import Action, Columns, InTheDatabase, Item, Reached, Tools
 from memos.erasure.stores import store
 from memos.kit.unit_of_work import UnitOfWork
 
 
 class TurnStore(InTheDatabase):
     name: ClassVar[str] = "turns"
-    tables: ClassVar[tuple[str, ...]] = ("turns",)
+    columns: ClassVar[Columns] = {"turns": ("input", "output", "error", "idempotency_key", "timings_ms")}
 
     async def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]:
         for turn_id in await store.turns_of(work, reached.ids("conversations", "erase")):

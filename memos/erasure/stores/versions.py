@@ -8,14 +8,14 @@ text goes if it quotes something erased.
 from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar
 
-from memos.erasure.reach import Action, InTheDatabase, Item, Reached, Tools
+from memos.erasure.reach import Action, Columns, InTheDatabase, Item, Reached, Tools
 from memos.erasure.stores import store
 from memos.kit.unit_of_work import UnitOfWork
 
 
 class VersionStore(InTheDatabase):
     name: ClassVar[str] = "versions"
-    tables: ClassVar[tuple[str, ...]] = ("memcube_versions",)
+    columns: ClassVar[Columns] = {"memcube_versions": ("content", "written", "metadata", "payload_sha256", "nonce")}
 
     async def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]:
         for version_id in await store.versions_of(work, reached.ids("cubes", "erase")):

@@ -13,8 +13,8 @@ from memos.archives.schemas import ExportRequest, ImportedArchive
 from memos.archives.service import Importer, export, spool
 from memos.http.deps import Admin, App, IdempotencyKey, RuntimeDep, problems
 from memos.http.stored import stored_response
-from memos.idempotency.service import Claim
-from memos.kernel.canonical import canonical_json, sha256_hex
+from memos.idempotency.service import Claim, erased_key
+from memos.kernel.canonical import canonical_json
 from memos.kit.schema import UserId
 
 router = APIRouter(prefix="/v1/cubes", tags=["archives"])
@@ -72,6 +72,8 @@ async def import_archive(
             await asyncio.to_thread(file.write, chunk)
         file.seek(0)
         wanted = {"path": IMPORT_PATH, "user_id": user_id, "body": digest.hexdigest()}
-        claim = Claim(key, sha256_hex(canonical_json(wanted)), runtime.settings.idempotency_ttl_s)
+        digest_of = runtime.keys.digest_of
+        erased = "" if key is None else erased_key(digest_of, key)
+        claim = Claim(key, digest_of(canonical_json(wanted)).hex(), runtime.settings.idempotency_ttl_s, erased)
         importer = Importer(runtime.database, runtime.blobs, runtime.wakeups)
         return stored_response(await importer.take_in(caller.tenant_id, file, claim, by=caller.key_id, user_id=user_id))

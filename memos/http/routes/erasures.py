@@ -45,7 +45,7 @@ async def listing(runtime: RuntimeDep, caller: Admin, limit: Limit = 50, cursor:
 async def verify(runtime: RuntimeDep, caller: Admin, body: ReceiptCheck) -> ReceiptChecked:
     """Check a receipt: its signatures, that nothing it names is left, and that every chain is whole."""
     async with runtime.database.unit_of_work(caller.tenant_id) as work:
-        return await service.check(work, runtime.blobs, runtime.signer, body.receipt)
+        return await service.check(work, runtime.blobs, runtime.keys.digest_of, runtime.signer, body.receipt)
 
 
 @router.get("/{erasure_id}", responses=problems(404))
