@@ -76,7 +76,7 @@ class Runtime:
             CONSOLIDATE: ConsolidateTask(self.database, self.generator),
         }
         self.signer = Signer(secret_bytes(settings))
-        tasks[ERASE] = EraseTask(self.database, self.generator, self.blobs, self.wakeups, self.signer, settings)
+        tasks[ERASE] = EraseTask(self.database, self.generator, self.blobs, self.wakeups, self.signer, self.keys.digest_of, settings)
         # What an erasure waits for, in every process; not itself, and not a training, which commits nothing it may not.
         self._in_flight = InFlight()
         for name in tasks.keys() - {ERASE, "distil"}:
