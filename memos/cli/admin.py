@@ -41,9 +41,12 @@ def keys_create(
     scope: Annotated[
         list[str] | None, typer.Option("--scope", help="admin, app or read; may be given several times. Default: app.")
     ] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Limits the key to this user.")] = None,
+    agent: Annotated[str | None, typer.Option("--agent", help="Limits the key to this agent.")] = None,
+    role: Annotated[list[str] | None, typer.Option("--role", help="A role it has; several times for more.")] = None,
 ) -> None:
     """Makes an API key and prints its secret, once."""
-    made = session.client.keys.create(name, scope or ["app"])
+    made = session.client.keys.create(name, scope or ["app"], user_id=user, agent_id=agent, roles=role)
     if not session.as_json:
         session.say(f"{made.id} ({', '.join(made.scopes)}); keep the secret, it is not shown again:")
     session.emit(made, lambda: made.key)

@@ -9,6 +9,7 @@ import typer
 from memos import __version__
 from memos.cli.admin import jobs_app, keys_app, tenants_app
 from memos.cli.archives import export, import_archive
+from memos.cli.audit import audit_app, grants_app, tokens_app
 from memos.cli.bench import bench_app
 from memos.cli.chat import ask, chat
 from memos.cli.command import command
@@ -47,6 +48,9 @@ command(app)(export)
 command(app, "import")(import_archive)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_app, name="keys")
+app.add_typer(grants_app, name="grants")
+app.add_typer(tokens_app, name="tokens")
+app.add_typer(audit_app, name="audit")
 app.add_typer(tenants_app, name="tenants")
 command(app)(doctor)
 app.add_typer(bench_app, name="bench")

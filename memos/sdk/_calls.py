@@ -311,10 +311,19 @@ def jobs_retry(job_id: str) -> Call[models.Job]:
     return _post(reads(models.Job), _path("v1", "jobs", job_id, "retry"), None, None, once=False)
 
 
-def keys_create(name: str, scopes: Iterable[str]) -> Call[models.NewKey]:
-    """Makes an API key; scopes: admin, app, read. The secret is in `key`, once: the service keeps no copy to answer a
-    repeated call with, so a lost answer is an APIConnectionError; revoke the key it may have made."""
-    body = {"name": name, "scopes": list(scopes)}
+def keys_create(
+    name: str,
+    scopes: Iterable[str],
+    *,
+    user_id: str | None = None,
+    agent_id: str | None = None,
+    roles: Iterable[str] | None = None,
+) -> Call[models.NewKey]:
+    """Makes an API key; scopes: admin, app, read. `user_id` or `agent_id` limit it to one; what is granted to `roles`
+    is granted to it. The secret is in `key`, once: the service keeps no copy to answer a repeated call with, so a lost
+    answer is an APIConnectionError; revoke the key it may have made."""
+    held = None if roles is None else list(roles)
+    body = _given(name=name, scopes=list(scopes), user_id=user_id, agent_id=agent_id, roles=held)
     return _post(reads(models.NewKey), "/v1/keys", body, None, once=False)
 
 

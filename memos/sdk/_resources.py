@@ -53,6 +53,11 @@ def _one(made: Any) -> Any:
     return get_args(made)[0]
 
 
+def _paged(pages: str, made: str) -> str:
+    """`Pages[T]` of what says `Call[models.Page[module.T]]`."""
+    return f"{pages}[{made.rpartition('.')[2].rstrip(']')}]"
+
+
 def _sends(build: Callable[P, Call[T]]) -> Callable[Concatenate[_Resource, P], T]:
     def method(self: _Resource, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self._client._send(build(*args, **kwargs))
@@ -65,7 +70,7 @@ def _pages(build: Callable[P, Call[Page[T]]]) -> Callable[Concatenate[_Resource,
     def method(self: _Resource, /, *args: P.args, **kwargs: P.kwargs) -> Pages[T]:
         return Pages(self._client._send, build(*args, **kwargs))
 
-    _describe(method, build, lambda made: made.replace("Call[models.Page[models.", "Pages[").removesuffix("]"))
+    _describe(method, build, lambda made: _paged("Pages", made))
     return method
 
 
@@ -89,7 +94,7 @@ def _async_pages(build: Callable[P, Call[Page[T]]]) -> Callable[Concatenate[_Asy
     def method(self: _AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> AsyncPages[T]:
         return AsyncPages(self._client._send, build(*args, **kwargs))
 
-    _describe(method, build, lambda made: made.replace("Call[models.Page[models.", "AsyncPages[").removesuffix("]"))
+    _describe(method, build, lambda made: _paged("AsyncPages", made))
     return method
 
 

@@ -2,8 +2,10 @@
 
 import json
 import time
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from memos.sdk._address import Address
 from memos.sdk._calls import Call
@@ -21,10 +23,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CONNECT_TIMEOUT_S = 5.0
+EXTENDED = "utf-8''"
 
 
-def client_options(address: Address, timeout_s: float) -> dict[str, Any]:
-    """What both HTTP clients are made with."""
+def client_options(address: Address, timeout_s: float, acting: Mapping[str, str | None]) -> dict[str, Any]:
+    """What both HTTP clients are made with. `acting`: headers that say on whose behalf."""
     from importlib.metadata import version
 
     import httpx2
@@ -37,12 +40,19 @@ def client_options(address: Address, timeout_s: float) -> dict[str, Any]:
                 hint="Copy the key again; it begins with mk_.",
             )
         headers["Authorization"] = f"Bearer {address.api_key}"
+    headers |= {name: _header(value) for name, value in acting.items() if value is not None}
     return {
         "base_url": address.url,
         "headers": headers,
         "timeout": httpx2.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s)),
         "follow_redirects": False,
     }
+
+
+def _header(value: str) -> str:
+    """An id as a header can hold it: as it is, or percent-encoded as in RFC 8187."""
+    told = value.isascii() and value.isprintable() and value == value.strip() and value != ""
+    return value if told and not value.lower().startswith(EXTENDED) else EXTENDED + quote(value, safe="")
 
 
 def request_options(call: Call[Any], address: Address) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from memos.sdk import _calls
 from memos.sdk._address import Address, resolve
 from memos.sdk._calls import Call
+from memos.sdk._governance import AsyncAudit, AsyncGrants, AsyncTokens, Audit, Grants, Tokens
 from memos.sdk._resources import (
     AsyncConversations,
     AsyncCubes,
@@ -53,8 +54,11 @@ class _Client:
         data_dir: str | os.PathLike[str] | None,
         timeout_s: float,
         max_retries: int,
+        user_id: str | None,
+        agent_id: str | None,
     ) -> None:
         self._address = resolve(url, api_key, data_dir)
+        self._acting = {"X-Memos-User": user_id, "X-Memos-Agent": agent_id}
         self._timeout_s = timeout_s
         self._max_retries = max_retries
 
@@ -75,14 +79,15 @@ class _Client:
         return Patience(self._max_retries, self._timeout_s, once=call.once)
 
     def _options(self) -> dict[str, Any]:
-        return client_options(self._address, self._timeout_s)
+        return client_options(self._address, self._timeout_s, self._acting)
 
 
 class Memos(_Client):
     """A client that blocks. Threads may share it. Close it, or use it in a `with` block.
 
     Arguments: `url` and `api_key` of the service; or `data_dir` of an embedded one; `timeout_s`, how long one try may
-    wait for bytes; `max_retries`, how often a call is repeated after a connection error, a 429 or a 503.
+    wait for bytes; `max_retries`, how often a call is repeated after a connection error, a 429 or a 503; `user_id` and
+    `agent_id`, on whose behalf the client acts: it then sees and changes what that user or agent may.
     """
 
     def __init__(
@@ -93,13 +98,18 @@ class Memos(_Client):
         data_dir: str | os.PathLike[str] | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         max_retries: int = DEFAULT_MAX_RETRIES,
+        user_id: str | None = None,
+        agent_id: str | None = None,
     ) -> None:
-        super().__init__(url, api_key, data_dir, timeout_s, max_retries)
+        super().__init__(url, api_key, data_dir, timeout_s, max_retries, user_id, agent_id)
         self.conversations = Conversations(self)
         self.turns = Turns(self)
         self.cubes = Cubes(self)
         self.jobs = Jobs(self)
         self.keys = Keys(self)
+        self.grants = Grants(self)
+        self.tokens = Tokens(self)
+        self.audit = Audit(self)
         self.tenants = Tenants(self)
 
     def stats(self) -> Stats:
@@ -170,7 +180,8 @@ class AsyncMemos(_Client):
     """A client that is awaited. Use it in one event loop. Close it, or use it in an `async with` block.
 
     Arguments: `url` and `api_key` of the service; or `data_dir` of an embedded one; `timeout_s`, how long one try may
-    wait for bytes; `max_retries`, how often a call is repeated after a connection error, a 429 or a 503.
+    wait for bytes; `max_retries`, how often a call is repeated after a connection error, a 429 or a 503; `user_id` and
+    `agent_id`, on whose behalf the client acts: it then sees and changes what that user or agent may.
     """
 
     def __init__(
@@ -181,13 +192,18 @@ class AsyncMemos(_Client):
         data_dir: str | os.PathLike[str] | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         max_retries: int = DEFAULT_MAX_RETRIES,
+        user_id: str | None = None,
+        agent_id: str | None = None,
     ) -> None:
-        super().__init__(url, api_key, data_dir, timeout_s, max_retries)
+        super().__init__(url, api_key, data_dir, timeout_s, max_retries, user_id, agent_id)
         self.conversations = AsyncConversations(self)
         self.turns = AsyncTurns(self)
         self.cubes = AsyncCubes(self)
         self.jobs = AsyncJobs(self)
         self.keys = AsyncKeys(self)
+        self.grants = AsyncGrants(self)
+        self.tokens = AsyncTokens(self)
+        self.audit = AsyncAudit(self)
         self.tenants = AsyncTenants(self)
 
     async def stats(self) -> Stats:

@@ -298,6 +298,9 @@ class Key(Model):
     name: str
     prefix: str
     scopes: list[str]
+    user_id: str | None = None
+    agent_id: str | None = None
+    roles: list[str] = Field(default_factory=list)
     created_at: datetime
     revoked_at: datetime | None = None
 

@@ -159,3 +159,23 @@ def test_threads_may_share_a_client(live: Live) -> None:
         begun = client.conversations.create("crowd")
         turns = list(threads.map(lambda n: client.turns.create(begun.id, f"n{n}"), range(8)))
     assert sorted(turn.seq for turn in turns) == list(range(1, 9))
+
+
+def test_grants_tokens_and_the_audit_log(call: Callable[..., Any], live: Live) -> None:
+    begun = call(lambda c: c.conversations.create("ada/\u2603 "))
+    cube = begun.state_cube_id
+    grant = call(lambda c: c.grants.create(cube, user="bob", permission="write"))
+    assert [held.id for held in call(lambda c: c.grants.list(cube))] == [grant.id]
+    token = call(lambda c: c.tokens.create("bob", ttl_s=60))
+    assert call(lambda c: c.cubes.get(cube), api_key=token.token).id == cube
+    assert call(lambda c: c.grants.revoke(cube, grant.id)).revoked_at is not None
+    with pytest.raises(sdk.NotFoundError):
+        call(lambda c: c.cubes.get(cube), api_key=token.token)
+    acting = call(lambda c: c.conversations.list(), user_id="ada/\u2603 ")
+    assert {item.user_id for item in acting} == {"ada/\u2603 "}
+    assert call(lambda c: c.conversations.list(), agent_id="nobody's agent") == []
+    entries = call(lambda c: c.audit.list(subject=cube, action="grants.create"))
+    assert [entry.kind for entry in entries] == ["change"]
+    assert call(lambda c: c.audit.verify(most=10)).ok
+    limited = call(lambda c: c.keys.create("phone", ["app"], user_id="ada", roles=["support"]))
+    assert (limited.user_id, limited.roles) == ("ada", ["support"])
