@@ -15,6 +15,8 @@ from memos.consolidation.run import ConsolidateTask
 from memos.consolidation.service import CONSOLIDATE
 from memos.cubes.conversions import CONVERT
 from memos.cubes.convert_task import ConvertTask
+from memos.deltas.distil import DistilTask
+from memos.deltas.service import DISTIL
 from memos.erasure.job import EraseTask
 from memos.erasure.receipts import Signer
 from memos.erasure.service import ERASE
@@ -69,6 +71,7 @@ class Runtime:
             audit.TASK: audit.SequenceTask(self.database, self.noted_heads),
             ADVANCE: AdvanceTask(self.database, self.generator, self.wakeups, self.metrics),
             CONVERT: ConvertTask(self.database, self.generator),
+            DISTIL: DistilTask(self.database, self.generator),
             invariants.SCHEDULE.task: invariants.CheckInvariants(tools, self.metrics),
             collector.SCHEDULE.task: collector.CollectBlobs(self.database, self.blobs, self.metrics, settings),
             RUN_TASK: PolicyTask(self.database, self.generator, self.blobs),
@@ -79,7 +82,7 @@ class Runtime:
         tasks[ERASE] = EraseTask(self.database, self.generator, self.blobs, self.wakeups, self.signer, self.keys.digest_of, settings)
         # What an erasure waits for, in every process; not itself, and not a training, which commits nothing it may not.
         self._in_flight = InFlight()
-        for name in tasks.keys() - {ERASE, "distil"}:
+        for name in tasks.keys() - {ERASE, DISTIL}:
             tasks[name] = counted(tasks[name], self._in_flight)
         self.process = ServingProcess(self.database, self.wakeups, settings, self._let_go)
         self.schedules = in_force(settings, tasks)

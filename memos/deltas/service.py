@@ -2,8 +2,8 @@
 
 Notable choices:
 
-* A run is its owner, its versions, its sizes and its seed. Who asks for the same again gets the same run, and a run makes
-  one cube (`memos.deltas.distil`), however often it is delivered.
+* A run is its owner, its versions, its sizes and its seed. Who asks for the same again gets the same run, and a run
+  makes one cube (`memos.deltas.distil`), however often it is delivered.
 * A delta speaks to everybody whose conversations it is mounted for. So a user's delta learns what is that user's, or
   shared; an agent's, which every user of the agent hears, only what is the agent's own or shared.
 * Nothing here deletes: a delta that must be forgotten is archived, which unmounts it, and is the eraser's from there.
@@ -92,7 +92,7 @@ async def request(
         raise Invalid("a delta is a user's or an agent's: give one of the two")
     rows = await _inputs(work, cube_ids, version_ids, user_id, agent_id)
     ids = [row["id"] for row in rows]
-    key = sha256_hex(canonical_json([user_id, agent_id, sorted(ids), rank, steps, seed, wanted_model]))
+    key = sha256_hex(canonical_json([sorted(ids), rank, steps, seed, wanted_model]))
     run_id = new_id("run")
     new = await store.insert(
         work,
@@ -109,8 +109,9 @@ async def request(
         reason=reason,
         created_by=by,
     )
-    row = await store.by_key(work, key)
-    if new or await store.requeue(work, row["id"]):
+    row = await store.by_key(work, key, user_id, agent_id)
+    await store.requeue(work, row["id"])
+    if new or row["status"] in ("failed", "running"):  # a running one may have lost its job for good
         await outbox.record(work, task=DISTIL, subject=row["id"], turn_id=None)
     return await get(work, row["id"])
 

@@ -24,11 +24,16 @@ _INSERT = text("""
       reason, created_by)
     VALUES (:tenant_id, :id, :user_id, :agent_id, :inputs_key, :rank, :steps, :seed, :wanted_model, :replaces, :reason,
       :created_by)
-    ON CONFLICT (tenant_id, inputs_key) WHERE retired_at IS NULL DO NOTHING""")
+    ON CONFLICT (tenant_id, inputs_key, user_id, agent_id)
+      WHERE retired_at IS NULL AND user_id IS DISTINCT FROM 'erased' DO NOTHING""")
 _INSERT_INPUT = text("""
     INSERT INTO distil_inputs (tenant_id, run_id, version_id, place)
     VALUES (:tenant_id, :run_id, :version_id, :place)""")
-_BY_KEY = text(f"SELECT {_RUN} FROM distil_runs r WHERE r.inputs_key = :inputs_key AND r.retired_at IS NULL")
+_BY_KEY = text(f"""
+    SELECT {_RUN} FROM distil_runs r
+    WHERE r.inputs_key = :inputs_key AND r.retired_at IS NULL AND r.user_id IS NOT DISTINCT FROM CAST(:user_id AS text)
+      AND r.agent_id IS NOT DISTINCT FROM CAST(:agent_id AS text)
+    ORDER BY r.id DESC LIMIT 1""")
 _GET = text(f"SELECT {_RUN} FROM distil_runs r WHERE r.id = :id")
 _LOCK = text(f"SELECT {_RUN} FROM distil_runs r WHERE r.id = :id FOR UPDATE")
 _LIST = text(f"""
@@ -72,14 +77,12 @@ async def insert(work: UnitOfWork, version_ids: Sequence[str], **columns: Any) -
     if not await work.run(_INSERT, tenant_id=work.tenant_id, **columns):
         return False
     for place, version_id in enumerate(version_ids):
-        work.queue(
-            _INSERT_INPUT, tenant_id=work.tenant_id, run_id=columns["id"], version_id=version_id, place=place
-        )
+        work.queue(_INSERT_INPUT, tenant_id=work.tenant_id, run_id=columns["id"], version_id=version_id, place=place)
     return True
 
 
-async def by_key(work: UnitOfWork, inputs_key: str) -> RowMapping:
-    return await work.one(_BY_KEY, inputs_key=inputs_key)
+async def by_key(work: UnitOfWork, inputs_key: str, user_id: str | None, agent_id: str | None) -> RowMapping:
+    return await work.one(_BY_KEY, inputs_key=inputs_key, user_id=user_id, agent_id=agent_id)
 
 
 async def get(work: UnitOfWork, run_id: str) -> RowMapping | None:
@@ -96,9 +99,9 @@ async def listing(
     return await work.all(_LIST, status=status, user_id=user_id, before=before, limit=limit)
 
 
-async def requeue(work: UnitOfWork, run_id: str) -> bool:
-    """A failed run is to be tried again."""
-    return bool(await work.run(_REQUEUE, id=run_id))
+async def requeue(work: UnitOfWork, run_id: str) -> None:
+    """If it has failed, it is to be tried again."""
+    await work.run(_REQUEUE, id=run_id)
 
 
 async def begin(work: UnitOfWork, run_id: str, fingerprint: str) -> None:

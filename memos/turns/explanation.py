@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from memos.conversations import store as conversations
 from memos.cubes import store as cubes
-from memos.cubes.versions import state_ref
+from memos.cubes.versions import blob_key, state_ref
 from memos.generation.engine import SlotRead
-from memos.generation.port import Generator, StateRef, StateUnreadable
+from memos.generation.port import DeltaRef, Generator, StateRef, StateUnreadable
 from memos.kit.db import Database
 from memos.kit.errors import MemosError, NotFound
 from memos.kit.unit_of_work import UnitOfWork
@@ -34,6 +34,7 @@ class _Answered:
     text: str
     output: str
     recalled: tuple[str, ...]
+    deltas: tuple[DeltaRef, ...]
 
 
 async def explain(database: Database, generator: Generator, tenant_id: str, turn_id: str) -> Explanation:
@@ -43,7 +44,9 @@ async def explain(database: Database, generator: Generator, tenant_id: str, turn
         told.slots_unavailable = NO_ANSWER
         return told
     try:
-        reads = await generator.reads(answered.state, answered.text, answered.output, answered.recalled)
+        reads = await generator.reads(
+            answered.state, answered.text, answered.output, answered.recalled, answered.deltas
+        )
     except MemosError as refusal:
         error = refusal.of_version(answered.version_id) if isinstance(refusal, StateUnreadable) else refusal
         told.slots_unavailable = SlotsUnavailable(code=error.code, detail=error.message)
@@ -83,7 +86,12 @@ async def _known(work: UnitOfWork, turn_id: str) -> tuple[Explanation, _Answered
     if base is None or not turn["output"]:
         return told, None
     recalled = tuple(row["text"] for row in rows if row["kind"] == "plaintext" and row["text"] is not None)
-    return told, _Answered(base["id"], state_ref(base), turn["input"], turn["output"], recalled)
+    deltas = tuple(
+        DeltaRef(row["fingerprint"], row["payload_sha256"], blob_key(row["blob_id"]))
+        for row in rows
+        if row["kind"] == "parameter" and row["blob_id"] is not None
+    )
+    return told, _Answered(base["id"], state_ref(base), turn["input"], turn["output"], recalled, deltas)
 
 
 async def _with_origins(work: UnitOfWork, version_id: str, reads: tuple[SlotRead, ...]) -> list[ReadSlot]:

@@ -22,8 +22,10 @@ from sqlalchemy import RowMapping
 from memos.conversations import store as conversations
 from memos.conversations.epochs import move_to_model
 from memos.conversations.service import open_state
+from memos.cubes import store as cubes
 from memos.cubes.versions import state_ref
-from memos.generation.port import Finished, GenerateRequest, Generator, ModelIdentity, StateUnreadable
+from memos.deltas import mounting
+from memos.generation.port import DeltaUnreadable, Finished, GenerateRequest, Generator, ModelIdentity, StateUnreadable
 from memos.idempotency import store as keys
 from memos.idempotency.service import Claim, StoredAnswer, claim
 from memos.kernel.turn import TurnStatus
@@ -201,6 +203,7 @@ class TurnService:
                 raise _why_lost(base["turn_status"])
             behind = base["behind"] if run.wanted.consistency == "latest" else 0
             if not behind and base["number"] >= (run.wanted.min_version or 0):
+                await self._make_anew(run, base)
                 return base
             if run.cancel.is_set():
                 return None
@@ -210,6 +213,15 @@ class TurnService:
                     f"{base['behind']} earlier turns are not in the memory yet; it stands at version {base['number']}"
                 )
             await self._wakeups.wait(conversation_channel(run.conversation_id), min(POLL_S, left))
+
+    async def _make_anew(self, run: TurnRun, base: RowMapping) -> None:
+        """Queues the deltas of another model to be made for this one; until then nobody mounts them."""
+        stale = mounting.stale(base["deltas"])
+        if not stale:
+            return
+        async with self._database.unit_of_work(str(run.tenant_id)) as work:
+            await mounting.make_anew(work, stale, base["fingerprint"])
+            work.after_commit(lambda: self._wakeups.wake(OUTBOX))
 
     async def _generate(self, run: TurnRun, base: RowMapping) -> Finished | None:
         """How the generation ended; None if it was cancelled. The text is in `run`."""
@@ -235,6 +247,7 @@ class TurnService:
             top_k=run.wanted.top_k or 0,
             top_p=1.0 if run.wanted.top_p is None else run.wanted.top_p,
             stop=tuple(run.wanted.stop or ()),
+            deltas=tuple(delta.ref for delta in mounting.mounted(base["deltas"])),
         )
         try:
             async with contextlib.aclosing(self._generator.generate(request)) as pieces:
@@ -244,6 +257,8 @@ class TurnService:
                     run.say(piece.text)
         except StateUnreadable as error:
             raise error.of_version(base["id"]) from error
+        except DeltaUnreadable as error:
+            raise error.of_cube([delta.cube_id for delta in mounting.mounted(base["deltas"])]) from error
         raise Unavailable("the model ended its answer without saying so")
 
     async def _answer(self, run: TurnRun, base: RowMapping | None, finished: Finished | None) -> StoredAnswer:
@@ -269,6 +284,9 @@ class TurnService:
                 raise _why_lost((await store.pin(work, run.turn_id))["turn_status"])
             if base is not None:
                 store.record_read(work, turn_id=run.turn_id, version_id=base["id"], rank=0, score=None)
+                for rank, delta in enumerate(mounting.mounted(base["deltas"]), 1):
+                    store.record_read(work, turn_id=run.turn_id, version_id=delta.version_id, rank=rank, score=None)
+                    cubes.count_read(work, delta.cube_id)
             if run.claim.key is not None:
                 keys.finish(work, key=run.claim.key, status=201, body=body)
             if turn.status == "answered":

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, text
 
+from memos.deltas.mounting import MOUNTED
 from memos.kit.ids import new_id
 from memos.kit.unit_of_work import UnitOfWork
 
@@ -48,11 +49,13 @@ _MERGED = text("""
       'eventual', created_at, now(), coalesce(said_as, id), :version_id
     FROM turns WHERE id = :turn_id""")
 _FIRST_SAID = text("SELECT id, coalesce(said_as, id) AS first_said FROM turns WHERE id = ANY(:ids)")
-# One statement, one snapshot: the head and how many earlier turns it has not taken in agree with each other.
-_PIN = text("""
+# One statement, one snapshot: the head, the deltas beside it and how many earlier turns it has not taken in agree
+# with each other.
+_PIN = text(f"""
     SELECT m.id AS cube_id, v.id, v.number, v.blob_id, v.payload_sha256, v.fingerprint, t.status AS turn_status,
       (SELECT count(*) FROM turns p WHERE p.conversation_id = c.id AND p.seq < t.seq
-         AND p.status IN ('accepted', 'answered')) + greatest(c.replay_to - coalesce(v.turn_seq, 0), 0) AS behind
+         AND p.status IN ('accepted', 'answered')) + greatest(c.replay_to - coalesce(v.turn_seq, 0), 0) AS behind,
+      {MOUNTED}
     FROM turns t
     JOIN conversations c ON c.id = t.conversation_id
     JOIN memcubes m ON m.conversation_id = c.id AND m.kind = 'activation'
@@ -104,7 +107,8 @@ _LISTS = {
     "desc": text(_LIST.format(beyond="<", order="DESC")),
 }
 _READS = text("""
-    SELECT r.version_id, v.cube_id, v.number, m.kind, r.rank, r.score, v.content AS text
+    SELECT r.version_id, v.cube_id, v.number, m.kind, r.rank, r.score, v.content AS text, v.fingerprint,
+      v.payload_sha256, v.blob_id
     FROM turn_reads r JOIN memcube_versions v ON v.id = r.version_id JOIN memcubes m ON m.id = v.cube_id
     WHERE r.turn_id = :turn_id ORDER BY r.rank""")
 

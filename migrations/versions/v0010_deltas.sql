@@ -9,7 +9,7 @@ CREATE TABLE distil_runs (
   id text COLLATE "C" PRIMARY KEY,
   user_id text,
   agent_id text,
-  inputs_key text NOT NULL,             -- one run for the same owner, versions, model wanted, sizes and seed
+  inputs_key text NOT NULL,             -- of versions, model wanted, sizes and seed: nothing of whose it is
   rank integer NOT NULL CHECK (rank BETWEEN 1 AND 64),
   steps integer NOT NULL CHECK (steps BETWEEN 1 AND 10000),
   seed bigint NOT NULL,
@@ -35,7 +35,8 @@ CREATE TABLE distil_runs (
   CHECK (status <> 'failed' OR error IS NOT NULL)
 );
 -- However often it is asked for, delivered or killed: one run, and of a run one cube.
-CREATE UNIQUE INDEX one_run_per_inputs ON distil_runs (tenant_id, inputs_key) WHERE retired_at IS NULL;
+CREATE UNIQUE INDEX one_run_per_inputs ON distil_runs (tenant_id, inputs_key, user_id, agent_id) NULLS NOT DISTINCT
+  WHERE retired_at IS NULL AND user_id IS DISTINCT FROM 'erased';
 CREATE UNIQUE INDEX one_cube_per_run ON distil_runs (cube_id) WHERE cube_id IS NOT NULL;
 CREATE INDEX distil_runs_by_tenant ON distil_runs (tenant_id, id);
 CREATE INDEX distil_runs_replacing ON distil_runs (replaces) WHERE replaces IS NOT NULL;
@@ -57,9 +58,9 @@ CREATE INDEX mounted_by_agent ON memcubes (tenant_id, agent_id) WHERE kind = 'pa
 
 CREATE FUNCTION memos_check_distil_run() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF (OLD.tenant_id, OLD.user_id, OLD.agent_id, OLD.inputs_key, OLD.rank, OLD.steps, OLD.seed, OLD.created_at)
-     IS DISTINCT FROM
-     (NEW.tenant_id, NEW.user_id, NEW.agent_id, NEW.inputs_key, NEW.rank, NEW.steps, NEW.seed, NEW.created_at) THEN
+  IF (OLD.tenant_id, OLD.agent_id, OLD.inputs_key, OLD.rank, OLD.steps, OLD.seed, OLD.created_at) IS DISTINCT FROM
+     (NEW.tenant_id, NEW.agent_id, NEW.inputs_key, NEW.rank, NEW.steps, NEW.seed, NEW.created_at)
+     OR (NEW.user_id IS DISTINCT FROM OLD.user_id AND NEW.user_id IS DISTINCT FROM 'erased') THEN
     RAISE EXCEPTION 'a run stays what it is' USING ERRCODE = 'integrity_constraint_violation';
   END IF;
   IF OLD.status <> NEW.status AND NOT (OLD.status || '>' || NEW.status = ANY (ARRAY[
@@ -91,7 +92,9 @@ CREATE POLICY actor ON distil_runs AS RESTRICTIVE TO memos_app
   USING (memos_actor() IS DISTINCT FROM 'person' OR memos_owns(user_id, agent_id));
 CREATE POLICY actor ON distil_inputs AS RESTRICTIVE TO memos_app
   USING (memos_actor() IS DISTINCT FROM 'person' OR EXISTS (SELECT FROM distil_runs r WHERE r.id = run_id));
-GRANT UPDATE (status, step, figures, error, fingerprint, cube_id, retired_at, started_at, done_at) ON distil_runs
-  TO memos_app;
+-- The name goes with an erasure of the user.
+GRANT UPDATE (status, step, figures, error, fingerprint, cube_id, retired_at, started_at, done_at, user_id)
+  ON distil_runs TO memos_app;
+ALTER TABLE distil_runs ALTER user_id SET STATISTICS 0, ALTER agent_id SET STATISTICS 0;
 RESET ROLE;
 REVOKE CREATE ON SCHEMA public FROM memos_owner;

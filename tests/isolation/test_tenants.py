@@ -60,6 +60,9 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "GET /v1/cubes/{cube_id}/diff": None,
     "POST /v1/cubes/{cube_id}/rollback": {"to_version": 0},
     "POST /v1/cubes/{cube_id}/fork": {"at_version": 0},
+    "POST /v1/deltas": {"user_id": "the-same-user", "cube_ids": [f"cube_{'0' * 32}"]},
+    "GET /v1/deltas": None,
+    "GET /v1/deltas/{delta_id}": None,
     "GET /v1/jobs": None,
     "GET /v1/jobs/{job_id}": None,
     "POST /v1/jobs/{job_id}/retry": None,
@@ -105,6 +108,7 @@ LISTS: dict[str, list[dict[str, str]]] = {
     "/v1/consolidations": [{}, {"user_id": "the-same-user"}],
     "/v1/proposals": [{}, {"user_id": "the-same-user"}, {"status": "open"}],
     "/v1/erasures": [{}],
+    "/v1/deltas": [{}, {"user_id": "the-same-user"}, {"status": "done"}],
 }
 
 
@@ -135,11 +139,14 @@ def _tenant(live: Live, operator: httpx2.Client, words: str) -> Tenant:
     )  # fmt: skip
     other_key = post(client, "/v1/keys", {"name": words, "scopes": ["read"]}).json()
     erasure = post(client, "/v1/erasures", {"user_id": "the-same-user", "dry_run": True}).json()
+    fact = post(client, "/v1/cubes", {"text": words, "user_id": "the-same-user"}).json()
+    delta = post(client, "/v1/deltas", {"user_id": "the-same-user", "cube_ids": [fact["id"]]}).json()
+    eventually(lambda: client.get(f"/v1/deltas/{delta['id']}").json()["status"] == "done")
     ids = {
         "erasure_id": erasure["id"], "conversation_id": conversation, "turn_id": turn["id"], "cube_id": view["state_cube_id"], "job_id": job["id"],
         "key_id": other_key["id"], "version_id": version["id"], "hash": version["hash"],
         "payload": version["payload_sha256"], "own_key": key["id"], "prefix": key["prefix"],
-        "grant_id": grant["id"],
+        "grant_id": grant["id"], "delta_id": delta["id"],
         "policy_id": policy["id"], "run_id": run["id"],
         "consolidation_id": consolidation["id"], "proposal_id": proposal,
     }  # fmt: skip
@@ -187,7 +194,7 @@ def test_what_is_the_others_does_not_exist(live: Live, tenants: tuple[Tenant, Te
         assert nothing["hint"] == body["hint"]
         told = answer.text.replace(body["instance"], "").replace(body["detail"], "")  # the id that was asked for
         assert strangers([told], other) == []
-    elif call == "POST /v1/cubes/merge":
+    elif call in ("POST /v1/cubes/merge", "POST /v1/deltas"):
         problem(answer, 404, "not_found")  # of cubes that nobody has; of the other's, in a test below
     elif call == "POST /v1/tenants":
         problem(answer, 403, "forbidden")  # an operator's alone
@@ -200,7 +207,7 @@ def test_what_is_the_others_does_not_exist(live: Live, tenants: tuple[Tenant, Te
 def _unknown(path: str) -> str:
     prefixes = {"conversation_id": "conv", "turn_id": "turn", "cube_id": "cube", "job_id": "job", "key_id": "key"}
     prefixes |= {"policy_id": "rule", "run_id": "run", "consolidation_id": "run", "proposal_id": "prop"}
-    prefixes |= {"grant_id": "grant", "erasure_id": "erase"}
+    prefixes |= {"grant_id": "grant", "erasure_id": "erase", "delta_id": "run"}
     zeros = {name: f"{prefix}_{'0' * 32}" for name, prefix in prefixes.items()}
     return path.format(**zeros, number=1)
 
@@ -211,7 +218,7 @@ def _everything(live: Live, tenant: Tenant) -> list[dict[str, Any]]:
     eventually(lambda: look(live, busy, tenant.ids["conversation_id"]) == [])
     ours = "WITH me AS (SELECT tenant_id AS id FROM conversations WHERE id = %s) "
     tables = ["conversations", "turns", "memcubes", "memcube_versions", "lineage_edges", "turn_reads", "outbox",
-              "idempotency_keys", "api_keys", "blobs",
+              "idempotency_keys", "api_keys", "blobs", "distil_runs", "distil_inputs",
               "cube_grants", "audit_log", "policies", "policy_runs", "policy_decisions", "consolidations",
               "consolidation_steps", "consolidation_proposals"]  # fmt: skip
     counts = ", ".join(
