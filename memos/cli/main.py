@@ -13,9 +13,11 @@ from memos.cli.audit import audit_app, grants_app, tokens_app
 from memos.cli.bench import bench_app
 from memos.cli.chat import ask, chat
 from memos.cli.command import command
+from memos.cli.consolidate import consolidate, proposals_app
 from memos.cli.doctor.command import doctor
 from memos.cli.history import conversations, explain, fork, rollback, turns
 from memos.cli.lineage import lineage
+from memos.cli.policies import policies_app
 from memos.cli.serve import serve
 from memos.cli.train import train
 
@@ -46,6 +48,9 @@ for run in (chat, ask, conversations, turns, explain, lineage, rollback, fork):
     command(app)(run)
 command(app)(export)
 command(app, "import")(import_archive)
+app.add_typer(policies_app, name="policies")
+command(app)(consolidate)
+app.add_typer(proposals_app, name="proposals")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_app, name="keys")
 app.add_typer(grants_app, name="grants")

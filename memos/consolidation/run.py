@@ -13,6 +13,7 @@ import numpy as np
 import structlog
 from sqlalchemy import RowMapping
 
+from memos.audit.service import note
 from memos.consolidation import store
 from memos.consolidation.plan import Memory, Step, Vectors, by_column, plan
 from memos.consolidation.schemas import ConsolidationCreate
@@ -84,6 +85,8 @@ class ConsolidateTask:
                 return
             done: Done = await carry_out(work, run, step, facts)
             await store.end_step(work, run["id"], step["number"], outcome="done", reason=done.reason, made=done.made)
+            told = {"step": step["number"], "cubes": step["cube_ids"], "made": list(done.made)}
+            note(work, f"consolidation.{step['kind']}", run["id"], "task:consolidation", told)
 
     async def _skip(self, tenant_id: str, run: RowMapping, step: RowMapping, reason: str) -> None:
         """In a transaction of its own: whatever the refused one had begun was rolled back."""

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import structlog
 from sqlalchemy import RowMapping
 
+from memos.audit.service import note
 from memos.cubes import changes
 from memos.generation.port import Generator
 from memos.kernel.lifecycle import Lifecycle
@@ -177,6 +178,7 @@ async def _carry_out_one(work: UnitOfWork, run: RowMapping, decision: RowMapping
     except NotFound:
         return "skipped", "it was erased meanwhile"
     kind, action, by = run["rule"]["kind"], decision["action"], f"policy:{run['policy_id']}"
+    details = {"policy_id": run["policy_id"], "run_id": run["id"], "decision_id": decision["id"]}
     if cube["frozen"]:
         return "skipped", "it was frozen meanwhile"
     # What is only generated is still being made, and nobody's to put away.
@@ -186,10 +188,10 @@ async def _carry_out_one(work: UnitOfWork, run: RowMapping, decision: RowMapping
         return "skipped", "its expires_at was moved meanwhile"
     if RULES[kind].by_use and (cube["head_version"], cube["reads"]) != (decision["head_number"], decision["reads"]):
         return "skipped", "it was used or changed meanwhile"
+    note(work, f"policies.{action}", cube["id"], "task:policies", details)
     if action == "erase":
         erasure = await erasing.request(work, cube_id=cube["id"], by=by)
         return "done", f"handed to erasure {erasure.id}"
     to = BECOMES[action]
-    details = {"policy_id": run["policy_id"], "run_id": run["id"], "decision_id": decision["id"]}
     await changes.transition(work, cube, to, reason=decision["reason"], by=by, details=details)
     return "done", f"it was {cube['lifecycle']} and is {to}"

@@ -67,6 +67,15 @@ from memos.sdk.models import (
     WrittenSlot,
 )
 from memos.sdk.pages import AsyncPages, Pages
+from memos.sdk.retention import (
+    Consolidation,
+    ConsolidationPlan,
+    ConsolidationStep,
+    Policy,
+    PolicyDecision,
+    PolicyRun,
+    Proposal,
+)
 from memos.sdk.streaming import (
     AsyncTurnStream,
     Done,
@@ -91,6 +100,9 @@ __all__ = [
     "BrokenLink",
     "ChainPlace",
     "ConflictError",
+    "Consolidation",
+    "ConsolidationPlan",
+    "ConsolidationStep",
     "Conversation",
     "Cube",
     "Done",
@@ -118,6 +130,10 @@ __all__ = [
     "Page",
     "Pages",
     "PermissionDeniedError",
+    "Policy",
+    "PolicyDecision",
+    "PolicyRun",
+    "Proposal",
     "RateLimitError",
     "ReadMemory",
     "ReadSlot",

@@ -31,6 +31,14 @@ from memos.sdk._resources import (
     Tenants,
     Turns,
 )
+from memos.sdk._retention import (
+    AsyncConsolidations,
+    AsyncPolicies,
+    AsyncProposals,
+    Consolidations,
+    Policies,
+    Proposals,
+)
 from memos.sdk._retry import Patience, attempts
 from memos.sdk._wire import client_options, connection_error, read_answer, request_options, status_error
 from memos.sdk.models import Readiness, Stats, Turn
@@ -111,6 +119,9 @@ class Memos(_Client):
         self.tokens = Tokens(self)
         self.audit = Audit(self)
         self.tenants = Tenants(self)
+        self.policies = Policies(self)
+        self.consolidations = Consolidations(self)
+        self.proposals = Proposals(self)
 
     def stats(self) -> Stats:
         """Counts and ages, as the service reports them."""
@@ -205,6 +216,9 @@ class AsyncMemos(_Client):
         self.tokens = AsyncTokens(self)
         self.audit = AsyncAudit(self)
         self.tenants = AsyncTenants(self)
+        self.policies = AsyncPolicies(self)
+        self.consolidations = AsyncConsolidations(self)
+        self.proposals = AsyncProposals(self)
 
     async def stats(self) -> Stats:
         """Counts and ages, as the service reports them."""

@@ -314,6 +314,11 @@ async def test_killed_at_every_call_and_delivered_twice_each_step_is_done_once(
         assert kept(before, place.contents())
     assert step > 60  # else the calls that matter are not there any more
     assert chains_broken(place) == []
+    done = place.look("SELECT run_id, kind FROM consolidation_steps WHERE outcome = 'done' ORDER BY run_id, number")
+    noted = place.look("SELECT subjects, action FROM audit_log WHERE action LIKE 'consolidation.%%' ORDER BY id")
+    assert sorted((row["subjects"][0], row["action"]) for row in noted) == sorted(
+        (row["run_id"], f"consolidation.{row['kind']}") for row in done
+    )
 
 
 def chains_broken(place: Lab) -> list[str]:

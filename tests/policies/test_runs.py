@@ -266,6 +266,7 @@ async def test_killed_at_every_step_and_delivered_twice_it_takes_effect_once(
     assert step > 20
     events = place.look("SELECT cube_id FROM cube_events WHERE to_lifecycle = 'archived'")
     assert len({row["cube_id"] for row in events}) == len(events) == 3 * step
+    assert len(place.look("SELECT 1 FROM audit_log WHERE action = 'policies.archive'")) == 3 * step
 
 
 async def test_the_test_sees_an_outcome_apart_from_its_deed(place: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,11 +16,13 @@ from memos import sdk
 from memos.access import schemas as access
 from memos.archives import schemas as archives
 from memos.audit import schemas as audit
+from memos.consolidation import schemas as consolidation
 from memos.conversations import schemas as conversations
 from memos.cubes import schemas as cubes
 from memos.jobs import schemas as jobs
 from memos.keys import schemas as keys
-from memos.sdk import client, errors, governance, models, pages, streaming
+from memos.policies import schemas as policies
+from memos.sdk import client, errors, governance, models, pages, retention, streaming
 from memos.turns import schemas as turns
 
 MOST_IMPORT_MS = 150
@@ -35,7 +37,9 @@ def public(module: ModuleType) -> set[str]:
 
 
 def test_every_public_class_is_exported() -> None:
-    found = set().union(*(public(module) for module in (client, errors, governance, models, pages, streaming)))
+    found = set().union(
+        *(public(module) for module in (client, errors, governance, models, pages, retention, streaming))
+    )
     assert found - set(sdk.__all__) == {"Model"}
     assert set(sdk.__all__) - found == {"StreamEvent", "Address"}
     assert len(set(sdk.__all__)) == len(sdk.__all__)
@@ -54,7 +58,20 @@ def test_every_public_name_is_described(name: str) -> None:
 
 def test_every_call_is_described() -> None:
     with sdk.Memos("http://127.0.0.1:9", "k") as made:
-        for resource in ("conversations", "turns", "cubes", "jobs", "keys", "tenants", "grants", "tokens", "audit"):
+        for resource in (
+            "conversations",
+            "turns",
+            "cubes",
+            "jobs",
+            "keys",
+            "tenants",
+            "grants",
+            "tokens",
+            "audit",
+            "policies",
+            "consolidations",
+            "proposals",
+        ):
             held = getattr(made, resource)
             assert type(held).__doc__
             for name in (n for n in dir(held) if not n.startswith("_")):
@@ -76,8 +93,8 @@ def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
 
 PAIRS: list[tuple[type[BaseModel], type[BaseModel]]] = [
     (getattr(held, name), getattr(module, name))
-    for held in (models, governance)
-    for module in (access, audit, archives, conversations, cubes, jobs, keys, turns)
+    for held in (models, governance, retention)
+    for module in (access, audit, archives, conversations, consolidation, cubes, jobs, keys, policies, turns)
     for name in sorted(public(module) & public(held))
 ]
 

@@ -2,6 +2,7 @@
 are run by calling them, so that a test says exactly what happens when.
 """
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -128,3 +129,21 @@ async def lab(addresses: Addresses) -> AsyncIterator[Lab]:
         finally:
             await generator.aclose()
             await database.aclose()
+
+
+def remember(addresses: Addresses, tenant: str, user_id: str, *texts: str) -> list[str]:
+    """Plaintext cubes of a user in any database, for tests that talk to a service that runs there."""
+
+    async def made() -> list[str]:
+        database = Database(addresses.app, pool_size=1)
+        try:
+            async with database.unit_of_work(tenant) as work:
+                new = [
+                    changes.NewCube(kind="plaintext", payload=text_payload(text), created_by="test", user_id=user_id)
+                    for text in texts
+                ]
+                return [str((await changes.create(work, one))["id"]) for one in new]
+        finally:
+            await database.aclose()
+
+    return asyncio.run(made())
