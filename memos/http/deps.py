@@ -38,7 +38,9 @@ BEARER = HTTPBearer(auto_error=False, scheme_name="ApiKey", description="An API 
 # the application's and the admin's.
 OPEN_TO_PERSONS = ("/v1/conversations", "/v1/turns", "/v1/cubes")
 # Nouns that hold no content of users: an admin's reading of these is not audited.
-WITHOUT_CONTENT = frozenset({"jobs", "keys", "health", "audit", "models"})
+WITHOUT_CONTENT = frozenset({"jobs", "keys", "health", "audit", "models", "policies"})
+# Calls that only read, though they are sent with POST: in the log as readings, whoever sends them.
+READS_BY_POST = frozenset({"/v1/cubes/export", "/v1/erasures/verify"})
 
 
 class NotForPersons(Forbidden):
@@ -88,7 +90,7 @@ def _recording(request: Request, runtime: Runtime, caller: Principal) -> Recordi
     asked = [*request.path_params.items(), *request.query_params.items()]
     return Recording(
         tenant_id=tenant_id,
-        kind="change" if changing else "read",
+        kind="change" if changing and route.path not in READS_BY_POST else "read",
         action=action_of(route),
         by=caller.key_id,
         digest=digest,

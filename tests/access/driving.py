@@ -15,5 +15,5 @@ def drive(client: httpx2.Client, call: str, ids: dict[str, str] | None, **header
     address = driven._unknown(path.replace("{user_id}", "the-same-user")) if ids is None else path.format(
         **ids, number=1, user_id="the-same-user"
     )  # fmt: skip
-    body: Any = driven.BODIES[call]
-    return client.request(method, address, json=body, params=driven.QUERIES.get(call), headers=HEADERS | headers)
+    sent: dict[str, Any] = {"content": driven.RAW[call]} if call in driven.RAW else {"json": driven.BODIES[call]}
+    return client.request(method, address, **sent, params=driven.QUERIES.get(call), headers=HEADERS | headers)
