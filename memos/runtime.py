@@ -21,6 +21,7 @@ from memos.erasure.job import EraseTask
 from memos.erasure.receipts import Signer
 from memos.erasure.service import ERASE
 from memos.generation.registry import build_generator
+from memos.backup import ledger
 from memos.invariants import collector
 from memos.invariants import service as invariants
 from memos.invariants.registry import Tools
@@ -73,6 +74,7 @@ class Runtime:
             CONVERT: ConvertTask(self.database, self.generator),
             DISTIL: DistilTask(self.database, self.generator),
             invariants.SCHEDULE.task: invariants.CheckInvariants(tools, self.metrics),
+            ledger.SCHEDULE.task: ledger.KeepLedger(self.database, settings),
             collector.SCHEDULE.task: collector.CollectBlobs(self.database, self.blobs, self.metrics, settings),
             RUN_TASK: PolicyTask(self.database, self.generator, self.blobs),
             SWEEP_TASK: SweepTask(self.database),

@@ -37,6 +37,16 @@ def upgrade(admin_url: str, *, app_password: str | None = None) -> None:
         engine.dispose()
 
 
+def make_roles(admin_url: str) -> None:
+    """Only the roles: for a database that is restored, schema and all."""
+    engine = create_engine(admin_url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            _ensure_roles(connection, None)
+    finally:
+        engine.dispose()
+
+
 def _ensure_roles(connection: Connection, app_password: str | None) -> None:
     present = set(connection.scalars(text("SELECT rolname FROM pg_roles WHERE rolname LIKE 'memos\\_%'")))
     for role, login in ROLES.items():

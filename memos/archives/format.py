@@ -109,7 +109,7 @@ class Archive:
     def __init__(self, file: IO[bytes]) -> None:
         try:
             self._zip = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
             raise ArchiveUnreadable(f"the body is no zip file: {error}") from error
         self.manifest = self._manifest()
         self._check_members()
@@ -176,7 +176,7 @@ class Archive:
                 while left > 0 and (chunk := member.read(min(CHUNK, left))):
                     left -= len(chunk)
                     yield chunk
-        except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError) as error:
             raise ArchiveTampered.at(name, f"it cannot be read: {error}") from error
 
     def _read(self, name: str) -> bytes:

@@ -10,6 +10,7 @@ from memos import __version__
 from memos.cli.admin import jobs_app, keys_app, tenants_app
 from memos.cli.archives import export, import_archive
 from memos.cli.audit import audit_app, grants_app, tokens_app
+from memos.cli.backup import backup, restore
 from memos.cli.bench import bench_app
 from memos.cli.chat import ask, chat
 from memos.cli.command import command
@@ -48,6 +49,8 @@ for run in (chat, ask, conversations, turns, explain, lineage, rollback, fork):
     command(app)(run)
 command(app)(export)
 command(app, "import")(import_archive)
+command(app)(backup)
+command(app)(restore)
 app.add_typer(policies_app, name="policies")
 command(app)(consolidate)
 app.add_typer(proposals_app, name="proposals")

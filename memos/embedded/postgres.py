@@ -146,6 +146,14 @@ class EmbeddedPostgres:
             raise StartupError(f"Postgres cannot be used: {error}", hint=self.log.tail()) from error
         return True
 
+    def attach(self) -> None:
+        """To a server that another process runs: afterwards the addresses are known. Raises StartupError where no
+        cluster was ever made."""
+        record = self.root.with_name(f"{self.root.name}.json")
+        if not self.root.exists() or (os.geteuid() == 0 and not record.exists()):
+            raise StartupError(f"There is no database in {self.root}", hint="Name the data directory of a service.")
+        self._place = find_place(self.root, self._progress)
+
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 import uvloop
@@ -33,6 +33,9 @@ from memos.embedded.supervisor import Child, Supervisor
 from memos.kit.config import Settings
 from memos.kit.errors import StartupError
 from memos.kit.logs import configure_logs
+
+if TYPE_CHECKING:
+    from memos.runtime import Runtime
 
 FINISH_TURNS_S = 20  # how long a stopping service lets turns in flight finish
 BACKLOG = 2048
@@ -74,7 +77,7 @@ async def _serve_embedded(settings: Settings, data: DataDirectory, console: Cons
     try:
         filled = await _start_parts(settings, data, postgres, supervisor, progress)
 
-        app = _make_app(filled, supervisor.status)
+        app = _make_app(filled, supervisor.status, progress)
 
         def on_up(url: str) -> None:
             data.announce(url, _version())
@@ -146,10 +149,17 @@ def _ensure_admin_key(settings: Settings, path: Path) -> None:
     ensure_admin_key(settings, path)
 
 
-def _make_app(settings: Settings, children: Callable[[], dict[str, Any]] | None) -> FastAPI:
+def _make_app(
+    settings: Settings, children: Callable[[], dict[str, Any]] | None, progress: Progress | None = None
+) -> FastAPI:
+    """With `progress`: of a data directory, which may have been restored from a backup."""
+    from memos.backup.ledger import catch_up
     from memos.http.app import create_app
 
-    return create_app(settings, children=children)
+    async def before_serving(runtime: "Runtime") -> None:
+        await catch_up(runtime.database, settings.data_dir, progress.say if progress else lambda line: None)
+
+    return create_app(settings, children=children, before_serving=before_serving if progress else None)
 
 
 # -- the API in this process ---------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Puts the API together. `create_app(settings)` builds nothing that needs the network until the app starts."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -33,9 +33,15 @@ from memos.runtime import Background, Runtime
 DESCRIPTION = "One REST call per conversational turn; governed, versioned memory behind it."
 
 
-def create_app(settings: Settings, *, children: Callable[[], dict[str, Any]] | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    *,
+    children: Callable[[], dict[str, Any]] | None = None,
+    before_serving: Callable[[Runtime], Awaitable[None]] | None = None,
+) -> FastAPI:
     """The API over one runtime. Without Redis it also runs the background work itself. `children` reports the
-    processes that the embedded service supervises; an embedded service is alone with its database."""
+    processes that the embedded service supervises; an embedded service is alone with its database. `before_serving`
+    is waited for with the background work running, before the first request is accepted."""
     runtime = Runtime(settings)
 
     @asynccontextmanager
@@ -49,6 +55,8 @@ def create_app(settings: Settings, *, children: Callable[[], dict[str, Any]] | N
                 await background.take_over()
             await background.start()
         try:
+            if before_serving is not None:
+                await before_serving(runtime)
             yield
         finally:
             await runtime.turns.stop()

@@ -94,6 +94,7 @@ _RELEASE = text("""
 _RETRY = text("""
     UPDATE outbox SET status = 'queued', failures = 0, available_at = now()
     WHERE id = :id AND status = 'failed'""")
+_FAILED_OF = text("SELECT subject, error FROM outbox WHERE subject = ANY(:subjects) AND status = 'failed'")
 _GET = text(f"SELECT {_COLUMNS} FROM outbox WHERE id = :id")
 _LIST = text(f"""
     SELECT {_COLUMNS} FROM outbox
@@ -223,6 +224,11 @@ async def retry(work: UnitOfWork, job_id: str) -> bool:
 
 async def get(work: UnitOfWork, job_id: str) -> RowMapping | None:
     return await work.first(_GET, id=job_id)
+
+
+async def failed_of(work: UnitOfWork, subjects: Sequence[str]) -> Sequence[RowMapping]:
+    """The failed jobs of these subjects, with their errors."""
+    return await work.all(_FAILED_OF, subjects=list(subjects))
 
 
 async def listing(work: UnitOfWork, *, status: str | None, before: str | None, limit: int) -> Sequence[RowMapping]:
