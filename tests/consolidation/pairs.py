@@ -1,8 +1,8 @@
 """Pairs of statements of one user, older first, judged by hand before the detector was run on them: CONTRADICT says
 that only the later one still holds, COMPATIBLE that both may.
 
-TUNED, TUNED_TOO and TUNED_THREE were looked at while the detector was written, the last two after a first measurement
-on each; HELD_OUT was written after that and was not used to change anything.
+TUNED was looked at while the detector was written. Each of the others was written before the detector was first run on
+it, and only then used to mend it; docs/decisions/0012 has the figures at first sight.
 """
 
 Pairs = list[tuple[str, str]]
