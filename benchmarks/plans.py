@@ -1,6 +1,7 @@
 """The plans of what a call sends to the database: its statements are noted as they go out, and run again under EXPLAIN
 as the service's role, with the tenant bound, in the same order."""
 
+import re
 from types import TracebackType
 from typing import Any, Self
 
@@ -44,6 +45,12 @@ class Recorder:
             for sql, parameters in self._sent:
                 if not sql.strip().startswith(_CONTROL):
                     rows = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS) {sql}", parameters).fetchall()
-                    lines = [str(row["QUERY PLAN"]) for row in rows]
-                    found.append({"statement": " ".join(sql.split()), "plan": lines})
+                    lines = [_shortened(str(row["QUERY PLAN"])) for row in rows]
+                    took = next(float(line.split()[2]) for line in lines if line.startswith("Execution Time"))
+                    found.append({"statement": " ".join(sql.split()), "took_ms": took, "plan": lines})
         return found
+
+
+def _shortened(line: str) -> str:
+    """Without the ids in it, of which there may be thousands."""
+    return re.sub(r"'\{([^}]*)\}'", lambda match: f"'{{{match[1].count(',') + 1} values}}'", line)

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 Limit = Annotated[int, typer.Option("--limit", min=1, help="The most rows to show: the newest.")]
 ConversationId = Annotated[str, typer.Argument(metavar="CONVERSATION", help="Id of a conversation.")]
-Place = Annotated[str, typer.Argument(metavar="TURN", help="Seq of a turn (0 is the start), or its id.")]
+Subject = Annotated[
+    str,
+    typer.Argument(metavar="CONVERSATION|CUBE", help="Id of a conversation, or of a cube that is no conversation's."),
+]
+PlaceOf = Annotated[
+    str, typer.Argument(metavar="TURN|VERSION", help="Seq of a turn (0 is the start), or its id; of a cube, a version.")
+]
 MOST_PER_PAGE = 200
 
 
@@ -40,6 +46,17 @@ def seq_of(client: "Memos", conversation_id: str, turn: str) -> int:
             hint=f"Name a turn of {conversation_id}: `memos turns {conversation_id}` lists them.",
         )
     return found.seq
+
+
+def version_of(place: str) -> int:
+    """The number of a cube's version, with or without the v."""
+    from memos.sdk import MemosError
+
+    if not place.removeprefix("v").isdecimal():
+        raise MemosError(
+            f"{place} is no number of a version", code="no_version", hint="A cube's versions are numbered from 0."
+        )
+    return int(place.removeprefix("v"))
 
 
 def conversations(
@@ -72,9 +89,13 @@ def explain(session: Session, turn: Annotated[str, typer.Argument(metavar="TURN"
     session.emit(found, lambda: explanation_table(found))
 
 
-def rollback(session: Session, conversation: ConversationId, turn: Place) -> None:
-    """Takes a conversation's memory back to just after a turn. Appends a version; deletes nothing."""
+def rollback(session: Session, conversation: Subject, turn: PlaceOf) -> None:
+    """Takes a conversation's memory back to a turn, or another cube to a version. Appends; deletes nothing."""
     with session.waiting("rolling back"):
+        if conversation.startswith("cube_"):
+            cube = session.client.cubes.rollback(conversation, version_of(turn))
+            session.emit(cube, lambda: f"{cube.cube.id} is at v{cube.version.number}, which restores v{turn}")
+            return
         done = session.client.conversations.rollback(conversation, seq_of(session.client, conversation, turn))
     session.emit(done, lambda: rolled_back(done))
 
@@ -86,12 +107,16 @@ def rolled_back(done: "RolledBack") -> str:
 
 def fork(
     session: Session,
-    conversation: ConversationId,
-    turn: Place,
+    conversation: Subject,
+    turn: PlaceOf,
     title: Annotated[str | None, typer.Option("--title", help="Title of the new conversation.")] = None,
 ) -> None:
-    """Makes a new conversation whose memory and history start at a turn."""
+    """Makes a new conversation whose memory and history start at a turn, or a new cube that starts at a version."""
     with session.waiting("forking"):
+        if conversation.startswith("cube_"):
+            cube = session.client.cubes.fork(conversation, version_of(turn))
+            session.emit(cube, lambda: f"{cube.cube.id}, forked from {cube.from_cube_id} at v{cube.at_version}")
+            return
         made = session.client.conversations.fork(conversation, seq_of(session.client, conversation, turn), title=title)
     session.emit(made, lambda: forked(made))
 

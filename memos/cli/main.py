@@ -18,6 +18,7 @@ from memos.cli.consolidate import consolidate, proposals_app
 from memos.cli.doctor.command import doctor
 from memos.cli.history import conversations, explain, fork, rollback, turns
 from memos.cli.lineage import lineage
+from memos.cli.past import asof, diff, merge
 from memos.cli.policies import policies_app
 from memos.cli.serve import serve
 from memos.cli.train import train
@@ -45,7 +46,7 @@ def _root(
 
 
 app.command("serve")(serve)
-for run in (chat, ask, conversations, turns, explain, lineage, rollback, fork):
+for run in (chat, ask, conversations, turns, explain, lineage, rollback, fork, asof, diff, merge):
     command(app)(run)
 command(app)(export)
 command(app, "import")(import_archive)

@@ -130,24 +130,37 @@ _LINEAGE = """
     WITH RECURSIVE reached (id, depth) AS (
       {seed}
       UNION
-      SELECT {other}, r.depth + 1 FROM reached r JOIN lineage_edges e ON {mine} = r.id WHERE r.depth < :depth
+      SELECT {other}, r.depth + 1 FROM reached r JOIN lineage_edges e ON {mine} = r.id {onward} WHERE r.depth < :depth
     )
     SELECT id, min(depth) AS depth FROM reached GROUP BY id ORDER BY min(depth), id LIMIT :limit"""
-# Where a cube came from starts at its head; what came of it starts at any of its versions.
+# Where a cube came from starts at its head; what came of it starts at any of its versions, all of which are there at
+# once: only what leads out of the cube goes on, or a long history would be walked again at every depth.
 _LINEAGE_UP = text(
     _LINEAGE.format(
-        seed="SELECT head_version_id, 0 FROM memcubes WHERE id = :cube_id", other="e.parent_id", mine="e.child_id"
+        seed="SELECT head_version_id, 0 FROM memcubes WHERE id = :cube_id",
+        other="e.parent_id",
+        mine="e.child_id",
+        onward="",
     )
 )
 _LINEAGE_DOWN = text(
     _LINEAGE.format(
-        seed="SELECT id, 0 FROM memcube_versions WHERE cube_id = :cube_id", other="e.child_id", mine="e.parent_id"
+        seed="SELECT id, 0 FROM memcube_versions WHERE cube_id = :cube_id",
+        other="e.child_id",
+        mine="e.parent_id",
+        onward="JOIN memcube_versions v ON v.id = e.child_id AND v.cube_id <> :cube_id",
     )
 )
+# Many versions are of few cubes: each cube is looked up once.
 _NODES = text("""
-    SELECT v.id, v.cube_id, v.number, c.kind, v.operation, v.conversation_id, v.turn_id, v.turn_seq, v.epoch,
-      v.created_at
-    FROM memcube_versions v JOIN memcubes c ON c.id = v.cube_id WHERE v.id = ANY(:ids) ORDER BY v.id""")
+    WITH found AS MATERIALIZED (
+      SELECT v.id, v.cube_id, v.number, v.operation, v.conversation_id, v.turn_id, v.turn_seq, v.epoch, v.created_at
+      FROM memcube_versions v WHERE v.id = ANY(:ids)
+    ), kinds AS MATERIALIZED (
+      SELECT c.id, c.kind FROM memcubes c WHERE c.id IN (SELECT DISTINCT f.cube_id FROM found f))
+    SELECT f.id, f.cube_id, f.number, k.kind, f.operation, f.conversation_id, f.turn_id, f.turn_seq, f.epoch,
+      f.created_at
+    FROM found f JOIN kinds k ON k.id = f.cube_id ORDER BY f.id""")
 _EVENTS = text("""
     SELECT id, cube_id, event, from_lifecycle, to_lifecycle, reason, details, created_at, created_by FROM cube_events
     WHERE cube_id = :cube_id AND (CAST(:before AS text) IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit""")

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args
 
-from memos.sdk import _calls
+from memos.sdk import _calls, _past
 from memos.sdk._calls import Call
 from memos.sdk.models import Page, Turn
 from memos.sdk.pages import AsyncPages, Pages
@@ -115,6 +115,8 @@ class Conversations(_Resource):
     rollback = _sends(_calls.conversations_rollback)
     fork = _sends(_calls.conversations_fork)
     import_turns = _sends(_calls.conversations_import_turns)
+    as_of = _sends(_past.conversations_as_of)
+    merge = _sends(_past.conversations_merge)
 
 
 class AsyncConversations(_AsyncResource):
@@ -126,6 +128,8 @@ class AsyncConversations(_AsyncResource):
     rollback = _awaits(_calls.conversations_rollback)
     fork = _awaits(_calls.conversations_fork)
     import_turns = _awaits(_calls.conversations_import_turns)
+    as_of = _awaits(_past.conversations_as_of)
+    merge = _awaits(_past.conversations_merge)
 
 
 class Turns(_Resource):
@@ -159,6 +163,11 @@ class Cubes(_Resource):
     version = _sends(_calls.cubes_version)
     payload = _sends(_calls.cubes_payload)
     lineage = _sends(_calls.cubes_lineage)
+    as_of = _sends(_past.cubes_as_of)
+    list_as_of = _pages(_past.cubes_list_as_of)
+    diff = _sends(_past.cubes_diff)
+    rollback = _sends(_past.cubes_rollback)
+    fork = _sends(_past.cubes_fork)
     export = _sends(_calls.cubes_export)
     import_archive = _sends(_calls.cubes_import_archive)
 
@@ -172,8 +181,25 @@ class AsyncCubes(_AsyncResource):
     version = _awaits(_calls.cubes_version)
     payload = _awaits(_calls.cubes_payload)
     lineage = _awaits(_calls.cubes_lineage)
+    as_of = _awaits(_past.cubes_as_of)
+    list_as_of = _async_pages(_past.cubes_list_as_of)
+    diff = _awaits(_past.cubes_diff)
+    rollback = _awaits(_past.cubes_rollback)
+    fork = _awaits(_past.cubes_fork)
     export = _awaits(_calls.cubes_export)
     import_archive = _awaits(_calls.cubes_import_archive)
+
+
+class Users(_Resource):
+    """Users: whatever names you gave them."""
+
+    memory = _pages(_past.users_memory)
+
+
+class AsyncUsers(_AsyncResource):
+    """Users: whatever names you gave them."""
+
+    memory = _async_pages(_past.users_memory)
 
 
 class Jobs(_Resource):

@@ -24,12 +24,14 @@ from memos.sdk._resources import (
     AsyncKeys,
     AsyncTenants,
     AsyncTurns,
+    AsyncUsers,
     Conversations,
     Cubes,
     Jobs,
     Keys,
     Tenants,
     Turns,
+    Users,
 )
 from memos.sdk._retention import (
     AsyncConsolidations,
@@ -113,6 +115,7 @@ class Memos(_Client):
         self.conversations = Conversations(self)
         self.turns = Turns(self)
         self.cubes = Cubes(self)
+        self.users = Users(self)
         self.jobs = Jobs(self)
         self.keys = Keys(self)
         self.grants = Grants(self)
@@ -210,6 +213,7 @@ class AsyncMemos(_Client):
         self.conversations = AsyncConversations(self)
         self.turns = AsyncTurns(self)
         self.cubes = AsyncCubes(self)
+        self.users = AsyncUsers(self)
         self.jobs = AsyncJobs(self)
         self.keys = AsyncKeys(self)
         self.grants = AsyncGrants(self)

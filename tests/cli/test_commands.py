@@ -241,6 +241,7 @@ COMMANDS: list[tuple[Any, ...]] = [
     ("conversations",), ("turns", NOWHERE), ("explain", "turn_" + "0" * 32), ("lineage", NOWHERE), ("ask", "hello"),
     ("rollback", NOWHERE, 0), ("fork", NOWHERE, 0), ("jobs",), ("jobs", "retry", "job_" + "0" * 32), ("keys", "list"),
     ("keys", "create", "a"), ("keys", "revoke", "key_" + "0" * 32), ("tenants", "create", "a"), ("chat",),
+    ("asof", "ada", "2026-01-01T00:00:00Z"), ("diff", "cube_" + "0" * 32, 0, 1), ("merge", NOWHERE, NOWHERE),
 ]  # fmt: skip
 
 

@@ -22,7 +22,8 @@ from memos.cubes import schemas as cubes
 from memos.jobs import schemas as jobs
 from memos.keys import schemas as keys
 from memos.policies import schemas as policies
-from memos.sdk import client, errors, governance, models, pages, retention, streaming
+from memos.sdk import client, errors, governance, models, pages, past, retention, streaming
+from memos.timemachine import schemas as timemachine
 from memos.turns import schemas as turns
 
 MOST_IMPORT_MS = 150
@@ -38,7 +39,7 @@ def public(module: ModuleType) -> set[str]:
 
 def test_every_public_class_is_exported() -> None:
     found = set().union(
-        *(public(module) for module in (client, errors, governance, models, pages, retention, streaming))
+        *(public(module) for module in (client, errors, governance, models, pages, past, retention, streaming))
     )
     assert found - set(sdk.__all__) == {"Model"}
     assert set(sdk.__all__) - found == {"StreamEvent", "Address"}
@@ -62,6 +63,7 @@ def test_every_call_is_described() -> None:
             "conversations",
             "turns",
             "cubes",
+            "users",
             "jobs",
             "keys",
             "tenants",
@@ -93,8 +95,20 @@ def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
 
 PAIRS: list[tuple[type[BaseModel], type[BaseModel]]] = [
     (getattr(held, name), getattr(module, name))
-    for held in (models, governance, retention)
-    for module in (access, audit, archives, conversations, consolidation, cubes, jobs, keys, policies, turns)
+    for held in (models, governance, past, retention)
+    for module in (
+        access,
+        audit,
+        archives,
+        conversations,
+        consolidation,
+        cubes,
+        jobs,
+        keys,
+        policies,
+        timemachine,
+        turns,
+    )
     for name in sorted(public(module) & public(held))
 ]
 
