@@ -16,6 +16,7 @@ from memos.cli.chat import ask, chat
 from memos.cli.command import command
 from memos.cli.consolidate import consolidate, proposals_app
 from memos.cli.doctor.command import doctor
+from memos.cli.erase import erase
 from memos.cli.history import conversations, explain, fork, rollback, turns
 from memos.cli.lineage import lineage
 from memos.cli.past import asof, diff, merge
@@ -52,6 +53,7 @@ command(app)(export)
 command(app, "import")(import_archive)
 command(app)(backup)
 command(app)(restore)
+command(app)(erase)
 app.add_typer(policies_app, name="policies")
 command(app)(consolidate)
 app.add_typer(proposals_app, name="proposals")

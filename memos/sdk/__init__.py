@@ -4,6 +4,7 @@ for the tree of errors, `streaming` for answers as they are made. Imports nothin
 
 from memos.sdk._address import Address
 from memos.sdk.client import AsyncMemos, Memos
+from memos.sdk.erasures import Erasure, ErasureItem, ReceiptChecked
 from memos.sdk.errors import (
     APIConnectionError,
     APIStatusError,
@@ -123,6 +124,8 @@ __all__ = [
     "CubeRolledBack",
     "CubeThen",
     "Done",
+    "Erasure",
+    "ErasureItem",
     "Explanation",
     "Forked",
     "GoneError",
@@ -157,6 +160,7 @@ __all__ = [
     "ReadMemory",
     "ReadSlot",
     "Readiness",
+    "ReceiptChecked",
     "Renamed",
     "Restarted",
     "RolledBack",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from memos.sdk import _calls
 from memos.sdk._address import Address, resolve
 from memos.sdk._calls import Call
+from memos.sdk._erasures import AsyncErasures, Erasures
 from memos.sdk._governance import AsyncAudit, AsyncGrants, AsyncTokens, Audit, Grants, Tokens
 from memos.sdk._resources import (
     AsyncConversations,
@@ -122,6 +123,7 @@ class Memos(_Client):
         self.tokens = Tokens(self)
         self.audit = Audit(self)
         self.tenants = Tenants(self)
+        self.erasures = Erasures(self)
         self.policies = Policies(self)
         self.consolidations = Consolidations(self)
         self.proposals = Proposals(self)
@@ -220,6 +222,7 @@ class AsyncMemos(_Client):
         self.tokens = AsyncTokens(self)
         self.audit = AsyncAudit(self)
         self.tenants = AsyncTenants(self)
+        self.erasures = AsyncErasures(self)
         self.policies = AsyncPolicies(self)
         self.consolidations = AsyncConsolidations(self)
         self.proposals = AsyncProposals(self)

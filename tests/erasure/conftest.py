@@ -19,6 +19,13 @@ def own_cluster() -> Iterator[Cluster]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def module_telling() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(registry.IN_PROCESS, "echo", TellingEngine)
+        yield
+
+
 @pytest.fixture
 def telling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.IN_PROCESS, "echo", TellingEngine)

@@ -34,12 +34,13 @@ class Scene:
     client: httpx2.Client
     seed: int
     facts: int
+    mark: str = GONE
     conversations: list[Told] = field(default_factory=list)
     cubes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.draw = random.Random(self.seed)
-        self._gone, self._stays = words(self.seed, GONE), words(self.seed, STAYS)
+        self._gone, self._stays = words(self.seed, self.mark), words(self.seed, STAYS)
 
     def fact(self, *, goes: bool, long: bool = False) -> str:
         named, value = (next(self._gone if goes else self._stays) for _ in range(2))
@@ -49,9 +50,10 @@ class Scene:
     def user(self, *, goes: bool) -> str:
         return next(self._gone if goes else self._stays)
 
-    def converse(self, *, whole: bool = False, live: int = 2, fork: bool = False) -> Told:
-        """Most facts are taken in from elsewhere, the last ones are said; their answers quote all that came before."""
-        user = self.user(goes=whole)
+    def converse(self, *, whole: bool = False, live: int = 2, fork: bool = False, user_goes: bool = False) -> Told:
+        """Most facts are taken in from elsewhere, the last ones are said; their answers quote all that came before.
+        A fork that is not its user's last goes on."""
+        user = self.user(goes=user_goes)
         title = self.fact(goes=whole)
         made = post(self.client, "/v1/conversations", {
             "user_id": user, "title": title, "metadata": {"note": self.fact(goes=whole)},
@@ -68,8 +70,8 @@ class Scene:
         settled(self.client, made)
         if fork:
             body = {"at_turn": self.facts - 1}
-            other = Told(post(self.client, f"/v1/conversations/{made}/fork", body).json()["id"], user, gone, whole)
-            say(self.client, other.id, self.fact(goes=whole))
+            other = Told(post(self.client, f"/v1/conversations/{made}/fork", body).json()["id"], user, gone, user_goes)
+            say(self.client, other.id, self.fact(goes=user_goes))
             settled(self.client, other.id)
             told.forks.append(other)
         # Left behind by a rollback: neither the line nor the state has it any more, and its words are there.
@@ -84,10 +86,12 @@ class Scene:
         answer = "Noted: " + self.fact(goes=True) if goes else "Noted."
         return {"input": self.fact(goes=goes, long=seq % 7 == 3), "output": answer}
 
-    def erase(self, told: Told, *, whole: str = "user_id") -> list[str]:
-        """The ids of the erasures that were asked for."""
+    def erase(self, told: Told) -> list[str]:
+        """The ids of the erasures that were asked for: of its user, of it, or of its turns."""
         if told.whole:
-            return [self.ask({whole: told.user if whole == "user_id" else told.id})]
+            return [
+                self.ask({"user_id": told.user} if told.user.startswith(self.mark) else {"conversation_id": told.id})
+            ]
         listed = {turn["seq"]: turn["id"] for turn in turns(self.client, told.id)}
         return [self.ask({"turn_id": listed[seq]}) for seq in told.gone]
 

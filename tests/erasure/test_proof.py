@@ -35,7 +35,8 @@ def test_nothing_is_left_and_what_goes_on_never_heard_it(
 ) -> None:
     with service.client() as client:
         scene = Scene(client, SEED, facts=8)
-        whole, parts, forked = scene.converse(whole=True), scene.converse(), scene.converse(fork=True)
+        whole = scene.converse(whole=True, fork=True, user_goes=True)
+        parts, forked = scene.converse(), scene.converse(fork=True)
         sampled(service)
         before = hunted(service, places)
         assert before.stores() >= {"dump", "samples", "tables", "log of changes", "blobs"}, before.counts
