@@ -37,7 +37,7 @@ class DeltaCreate(Body):
         return self
 
 
-class Progress(Answer):
+class DeltaProgress(Answer):
     step: int
     steps: int
 
@@ -47,7 +47,7 @@ class DeltaRun(Answer):
 
     id: str
     status: RunStatus
-    progress: Progress
+    progress: DeltaProgress
     error: dict[str, Any] | None
     figures: dict[str, float] = Field(description="What the training found of itself, when it is done.")
     user_id: str | None

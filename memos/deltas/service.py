@@ -16,7 +16,7 @@ from sqlalchemy import RowMapping
 
 from memos.cubes import changes
 from memos.deltas import store
-from memos.deltas.schemas import MOST_INPUTS, RANK, SEED, STEPS, DeltaCreate, DeltaRun, Progress
+from memos.deltas.schemas import MOST_INPUTS, RANK, SEED, STEPS, DeltaCreate, DeltaRun, DeltaProgress
 from memos.kernel.canonical import canonical_json, sha256_hex
 from memos.kernel.lifecycle import LIVE, may_become
 from memos.kit.errors import Invalid, NotFound
@@ -46,7 +46,7 @@ class Untrained:
 
 def view(row: RowMapping) -> DeltaRun:
     own = {name: row[name] for name in DeltaRun.model_fields if name not in ("progress", "model")}
-    return DeltaRun(**own, model=row["fingerprint"], progress=Progress(step=row["step"], steps=row["steps"]))
+    return DeltaRun(**own, model=row["fingerprint"], progress=DeltaProgress(step=row["step"], steps=row["steps"]))
 
 
 async def get(work: UnitOfWork, run_id: str) -> DeltaRun:

@@ -5,6 +5,7 @@ for the tree of errors, `streaming` for answers as they are made. Imports nothin
 from memos.sdk._address import Address
 from memos.sdk.client import AsyncMemos, Memos
 from memos.sdk.erasures import Erasure, ErasureItem, ReceiptChecked
+from memos.sdk.deltas import DeltaProgress, DeltaRun
 from memos.sdk.errors import (
     APIConnectionError,
     APIStatusError,
@@ -123,6 +124,8 @@ __all__ = [
     "CubeDiff",
     "CubeRolledBack",
     "CubeThen",
+    "DeltaProgress",
+    "DeltaRun",
     "Done",
     "Erasure",
     "ErasureItem",

@@ -39,6 +39,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lessons, "CONVERSATIONS", 6)
     monkeypatch.setattr(distil, "TAUGHT", 16)
     monkeypatch.setattr(distil, "KEPT", 16)
+    monkeypatch.setattr(distil, "CHECKED", 20)
 
 
 def sources(engine: RxtEngine, *texts: str) -> tuple[Source, ...]:
@@ -97,6 +98,7 @@ def test_held_out_phrasings_are_not_taught(released, teacher) -> None:
         assert not set(lessons.phrasings(taught.fact)) & set(divide(taught.fact.family.questions, 3)[1])
 
 
+@pytest.mark.full  # over REST and in a process of its own: tests/deltas/test_real_model.py
 @pytest.mark.usefixtures("few")
 def test_a_delta_answers_what_it_was_taught_and_leaves_the_rest_alone(released, teacher) -> None:
     payload, figures = run(released, teacher, Job(sources(released, *TOLD), 16, 60, 1))
@@ -115,14 +117,15 @@ def test_a_delta_answers_what_it_was_taught_and_leaves_the_rest_alone(released, 
 
 @pytest.mark.usefixtures("few")
 def test_a_run_that_was_cut_off_twice_ends_with_the_same_bytes(released, teacher, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(distil, "SAVE_EVERY", 4)
-    job = Job(sources(released, *list(TOLD)[:2]), 4, 14, 3)
+    monkeypatch.setattr(distil, "SAVE_EVERY", 2)
+    monkeypatch.setattr(lessons, "ALONE", 60)
+    job = Job(sources(released, next(iter(TOLD))), 4, 8, 3)
     whole, _ = run(released, teacher, job)
 
     class Cut(Exception):
         pass
 
-    for last in (6, 11):
+    for last in (3, 5):
 
         def cut(step: int, last: int = last) -> None:
             if step == last:
@@ -132,8 +135,8 @@ def test_a_run_that_was_cut_off_twice_ends_with_the_same_bytes(released, teacher
             run(released, teacher, job, tmp_path, cut)
     steps: list[int] = []
     assert run(released, teacher, job, tmp_path, steps.append)[0] == whole
-    assert steps[0] == 8  # and not from the beginning
-    other, _ = run(released, teacher, Job(job.sources, 4, 14, 4))
+    assert steps[0] == 4  # and not from the beginning
+    other, _ = run(released, teacher, Job(job.sources, 4, 2, 4))
     assert other != whole
 
 
