@@ -22,6 +22,7 @@ from memos.cubes.pieces import pieces_of
 from memos.cubes.schemas import Conversion, ConvertRequest
 from memos.cubes.service import cube_view
 from memos.cubes.versions import Payload, text_payload
+from memos.deltas import service as deltas
 from memos.generation.port import ModelIdentity
 from memos.kernel.lifecycle import legal_from, may_become
 from memos.kit.errors import Conflict, TooLarge
@@ -44,11 +45,18 @@ class NoSuchConversion(Conflict):
     hint = "Choose one of the kinds that `context.to` names."
 
 
-class NoTraining(Conflict):
-    """This service cannot train parameters."""
+class NobodysDelta(Conflict):
+    """Parameters are a user's or an agent's, and this cube is nobody's."""
 
-    code = "no_training"
-    hint = "Convert to another kind, or bring the service to a release that trains deltas."
+    code = "nobodys_delta"
+    hint = "Train them with POST /v1/deltas, which says whose they are to be."
+
+
+class AlreadyTraining(Conflict):
+    """A run that was not asked to archive this cube is learning it."""
+
+    code = "already_training"
+    hint = "Wait until the run that `context.run_id` names is done, then promote again."
 
 
 class NothingToConvert(Conflict):
@@ -93,7 +101,7 @@ async def convert(
     work: UnitOfWork, cube_id: str, wanted: ConvertRequest, *, model: ModelIdentity, by: str
 ) -> Conversion:
     """A new cube of another kind; this one stays as it is. Raises NoSuchConversion, NotLive, NothingToConvert,
-    TooLarge or NoTraining."""
+    TooLarge, NobodysDelta, or what the training refuses."""
     cube = await changes.lock(work, cube_id)
     return await _convert(work, cube, wanted.to, model=model, by=by, reason="convert", archive=False)
 
@@ -101,7 +109,8 @@ async def convert(
 async def move(
     work: UnitOfWork, cube_id: str, direction: Direction, *, reason: str, model: ModelIdentity, by: str
 ) -> Conversion:
-    """Promotes or demotes: a conversion that archives its source. Raises what `convert` does and CubeFrozen."""
+    """Promotes or demotes: a conversion that archives its source. Raises what `convert` does, CubeFrozen and
+    AlreadyTraining."""
     cube = await changes.lock(work, cube_id)
     to = (PROMOTED if direction == "promote" else DEMOTED).get(cube["kind"])
     if to is None:
@@ -183,7 +192,31 @@ async def _to_lessons(work: UnitOfWork, wanted: Wanted) -> Conversion:
 @register("plaintext", "parameter")
 @register("activation", "parameter")
 async def _to_parameters(work: UnitOfWork, wanted: Wanted) -> Conversion:
-    raise NoTraining
+    """A training run, whose delta takes the cube's place if it is to be archived. What was learned already is not
+    learned again."""
+    cube = wanted.cube
+    changes.refuse_unchangeable(cube)
+    if cube["user_id"] is None and cube["agent_id"] is None:
+        raise NobodysDelta(f"cube {cube['id']} belongs to no user and no agent")
+    run = await deltas.request(
+        work,
+        version_ids=[wanted.head["id"]],
+        user_id=cube["user_id"],
+        agent_id=cube["agent_id"] if cube["user_id"] is None else None,
+        by=wanted.by,
+        reason=wanted.reason,
+        replaces=cube["id"] if wanted.archive else None,
+    )
+    if wanted.archive and run.status != "done" and run.replaces != cube["id"]:
+        raise AlreadyTraining(f"run {run.id} is learning cube {cube['id']}", run_id=run.id)
+    if wanted.archive and run.cube_id is not None:
+        delta = await changes.lock(work, run.cube_id)
+        if delta["lifecycle"] != "activated":  # learned before and put away since: it is to be of use again
+            await changes.transition(work, delta, "activated", reason=wanted.reason, by=wanted.by)
+        await retire(work, cube["id"], into=run.cube_id, reason=wanted.reason, by=wanted.by)
+    made = None if run.cube_id is None else cube_view(await changes.lock(work, run.cube_id))
+    source = cube_view(await changes.lock(work, cube["id"]))
+    return Conversion(source=source, cube=made, status="queued" if made is None else "done", run_id=run.id)
 
 
 async def _text(work: UnitOfWork, wanted: Wanted, text: str, parents: Parents, what: str) -> Conversion:

@@ -127,9 +127,8 @@ async def update(work: UnitOfWork, cube_id: str, wanted: CubeUpdate, *, by: str)
 async def transition(work: UnitOfWork, cube_id: str, wanted: TransitionRequest, *, by: str) -> Cube:
     """Raises IllegalTransition with the legal ones, or BeingMade for a cube that a job has not finished."""
     cube = await changes.lock(work, cube_id)
-    making = (await store.version_by_id(work, cube["head_version_id"]))["metadata"].get("conversion", {})
-    if making.get("taken", 0) < making.get("pieces", 0):
-        raise BeingMade(f"cube {cube_id} has taken in {making['taken']} of {making['pieces']} pieces")
+    if cube["lifecycle"] == "generated":
+        raise BeingMade(f"cube {cube_id} is being made")
     await changes.transition(work, cube, wanted.to, reason=wanted.reason, by=by)
     return await get(work, cube_id)
 

@@ -160,6 +160,6 @@ async def _commit(work: UnitOfWork, run_id: str, fingerprint: str, blob_id: str,
     await store.done(work, run_id, cube_id=cube["id"], figures=trained.figures)
     if run["replaces"] is not None:
         try:
-            await service.replaced(work, run["replaces"], reason="its model has changed", by=CREATED_BY)
+            await service.replaced(work, run["replaces"], reason=run["reason"], by=CREATED_BY)
         except NotFound:
             LOG.info("distil.replaced_is_gone", cube_id=run["replaces"])

@@ -114,6 +114,63 @@ def test_promoting_and_demoting_archive_the_source(client: httpx2.Client) -> Non
     assert to(client, one, "activated").status_code == 200, "what was archived can be used again"
 
 
+def learned(client: httpx2.Client, run_id: str) -> str:
+    """The delta that a run has made."""
+
+    def done() -> str:
+        run = client.get(f"/v1/deltas/{run_id}").json()
+        assert run["status"] != "failed", run
+        return run["cube_id"] or ""
+
+    return eventually(done, 30)
+
+
+def test_to_parameters_and_back(client: httpx2.Client) -> None:
+    """The delta is what a training run makes; its words are those that it was made from."""
+    one = remember(client, THREE, user_id="learner")["id"]
+    answer = converted(client, one, "parameter")
+    assert (answer["status"], answer["cube"]) == ("queued", None)
+    delta = learned(client, answer["run_id"])
+    assert cube(client, one)["lifecycle"] == "activated"
+    assert made_from(client, delta) == {("distils", one)}
+    again = converted(client, one, "parameter")
+    assert (again["status"], again["cube"]["id"]) == ("done", delta), "what is learned is not learned again"
+    back = converted(client, delta, "plaintext")["cube"]
+    assert text_of(client, back["id"]) == THREE
+    assert made_from(client, back["id"]) == {("converts", delta), ("recalls", one)}
+    version = client.get(f"/v1/cubes/{back['id']}/versions/0").json()
+    assert "nothing is read out of the parameters" in version["metadata"]["conversion"]["what"]
+
+
+def test_promoted_all_the_way_and_demoted(client: httpx2.Client) -> None:
+    one = remember(client, THREE, user_id="climber")["id"]
+    state = activated(client, post(client, f"/v1/cubes/{one}/promote", {}).json()["cube"]["id"])["id"]
+    delta = learned(client, post(client, f"/v1/cubes/{state}/promote", {}).json()["run_id"])
+    eventually(lambda: cube(client, state)["lifecycle"] == "archived")
+    assert everything(client, f"/v1/cubes/{state}/events")[0]["reason"] == "promote: asked for"
+    problem(client.post(f"/v1/cubes/{delta}/promote", json={}), 409, "no_such_conversion")
+    back = post(client, f"/v1/cubes/{delta}/demote", {}).json()
+    assert back["source"]["lifecycle"] == "archived", "and so no longer mounted"
+    assert text_of(client, back["cube"]["id"]) == THREE
+    to(client, state, "activated")
+    again = post(client, f"/v1/cubes/{state}/promote", {}).json()
+    assert (again["status"], again["cube"]["id"], again["cube"]["lifecycle"]) == ("done", delta, "activated")
+    assert again["source"]["lifecycle"] == "archived"
+
+
+def test_parameters_are_somebodys(client: httpx2.Client) -> None:
+    one = remember(client, "We close at five.", user_id=None, visibility="tenant")["id"]
+    problem(client.post(f"/v1/cubes/{one}/convert", json={"to": "parameter"}), 409, "nobodys_delta")
+    two = remember(client, THREE, user_id="impatient")["id"]
+    state = activated(client, converted(client, two, "activation")["cube"]["id"])["id"]
+    converted(client, state, "parameter")
+    answer = client.post(f"/v1/cubes/{state}/promote", json={})
+    if answer.status_code == 409:  # the run is still at it
+        problem(answer, 409, "already_training")
+    else:
+        assert answer.json()["source"]["lifecycle"] == "archived"
+
+
 def test_what_cannot_be_converted_says_why(client: httpx2.Client, conversation: str) -> None:
     one = remember(client, "text")["id"]
     refused = problem(client.post(f"/v1/cubes/{one}/convert", json={"to": "plaintext"}), 409, "no_such_conversion")
