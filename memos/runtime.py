@@ -67,13 +67,13 @@ class Runtime:
         self.noted_heads = audit.Noted(self.blobs, self.keys.digest_of)
         self.metrics = Metrics()
         self.turns = TurnService(self.database, self.generator, self.wakeups, self.metrics, settings)
-        tools = Tools(self.database, self.blobs, settings)
+        self.tools = Tools(self.database, self.blobs, settings, self.noted_heads)
         tasks: dict[str, Task] = {
             audit.TASK: audit.SequenceTask(self.database, self.noted_heads),
             ADVANCE: AdvanceTask(self.database, self.generator, self.wakeups, self.metrics),
             CONVERT: ConvertTask(self.database, self.generator),
             DISTIL: DistilTask(self.database, self.generator),
-            invariants.SCHEDULE.task: invariants.CheckInvariants(tools, self.metrics),
+            invariants.SCHEDULE.task: invariants.CheckInvariants(self.tools, self.metrics),
             ledger.SCHEDULE.task: ledger.KeepLedger(self.database, settings),
             collector.SCHEDULE.task: collector.CollectBlobs(self.database, self.blobs, self.metrics, settings),
             RUN_TASK: PolicyTask(self.database, self.generator, self.blobs),

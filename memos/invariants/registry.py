@@ -8,6 +8,7 @@ what is wrong; it never quotes a user.
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 
+from memos.audit.sequencer import Noted
 from memos.kit.blobs import Blobs
 from memos.kit.config import Settings
 from memos.kit.db import Database
@@ -31,6 +32,7 @@ class Tools:
     database: Database
     blobs: Blobs
     settings: Settings
+    noted: Noted
 
 
 class Invariant(Protocol):

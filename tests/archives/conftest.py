@@ -11,8 +11,11 @@ import pytest
 
 from memos.kernel.canonical import canonical_json
 from memos.kit.blobs import sha256_hex
+from tests.cli.conftest import logs_apart
 from tests.support.live import Live, serve
 from tests.support.postgres import Cluster
+
+__all__ = ["logs_apart"]
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from memos.invariants.registry import INVARIANTS, Tools
+from memos.invariants.registry import INVARIANTS
 from memos.kernel.version import broken_links
 from memos.kit.ids import new_id
 from memos.runtime import Runtime
@@ -232,10 +232,11 @@ def test_an_imported_service_keeps_its_invariants(
     runtime = Runtime(settings_for(elsewhere.database, elsewhere.data_dir))
 
     async def findings() -> list[str]:
-        tools = Tools(runtime.database, runtime.blobs, runtime.settings)
         (row,) = look(elsewhere, "SELECT id FROM tenants LIMIT 1")
         work = runtime.database.single(row["id"])
-        found = [f"{f.subject}: {f.detail}" for made in INVARIANTS.values() for f in await made(tools).check(work)]
+        found = [
+            f"{f.subject}: {f.detail}" for made in INVARIANTS.values() for f in await made(runtime.tools).check(work)
+        ]
         await runtime.database.aclose()
         return found
 

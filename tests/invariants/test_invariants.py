@@ -17,7 +17,7 @@ from memos.cli.main import app
 from memos.cubes.versions import blob_key
 from memos.invariants import chains
 from memos.invariants.blobs import NoOrphanBlobs
-from memos.invariants.registry import INVARIANTS, Tools
+from memos.invariants.registry import INVARIANTS
 from memos.invariants.store import REFERENCES
 from memos.kit.blobs import Blobs
 from memos.kit.ids import new_id
@@ -31,7 +31,7 @@ from tests.support.postgres import Cluster
 @pytest.fixture(scope="module")
 def service(postgres_cluster: Cluster) -> Iterator[Live]:
     """One in which the schedules run, and which has no grace for payloads."""
-    often = {"invariants": 1.0, "blobs": 1.0}
+    often = {"invariants": 1.0, "blobs": 1.0, "audit_chain": 0.5}
     with serve(postgres_cluster.database(), schedule_poll_s=0.2, schedule_every_s=often, blob_grace_s=0.0) as live:
         with live.client() as client:
             conversation = live.conversation(client)
@@ -174,6 +174,18 @@ def test_a_missing_and_a_cut_payload_are_named(service: Live, client: httpx2.Cli
     mended(client, "no_blob_missing")
 
 
+def test_an_audit_row_that_was_changed_is_named(service: Live, client: httpx2.Client) -> None:
+    post(client, "/v1/conversations", {"user_id": "ada"})
+    first = "SELECT c.audit_id, l.by FROM audit_chain c JOIN audit_log l ON l.id = c.audit_id WHERE c.seq = 1"
+    eventually(lambda: look(service, first), 20)
+    mended(client, "audit_chain")
+    (row,) = look(service, first)
+    planted(service, "UPDATE audit_log SET by = 'nobody' WHERE id = %s", row["audit_id"])
+    assert "link 1: " in found(client, "audit_chain", row["audit_id"])
+    planted(service, "UPDATE audit_log SET by = %s WHERE id = %s", row["by"], row["audit_id"])
+    mended(client, "audit_chain")
+
+
 def test_an_old_job_is_named(service: Live, client: httpx2.Client) -> None:
     job = new_id("job")
     planted(
@@ -224,8 +236,7 @@ def test_what_the_collector_left_and_what_nobody_knows_is_named(postgres_cluster
         runtime = Runtime(settings_for(live.database, live.data_dir, blob_grace_s=0.0))
 
         async def look_once() -> dict[str, str]:
-            tools = Tools(runtime.database, runtime.blobs, runtime.settings)
-            findings = await NoOrphanBlobs(tools).check(runtime.database.single(tenant["id"]))
+            findings = await NoOrphanBlobs(runtime.tools).check(runtime.database.single(tenant["id"]))
             await runtime.database.aclose()
             return {finding.subject: finding.detail for finding in findings}
 
@@ -260,7 +271,7 @@ def test_a_line_is_checked_once_and_then_again_in_its_turn(
     """Once checked, only what is new is read; and what was tampered with later is found when its turn comes."""
     (tenant,) = look(service, "SELECT id FROM tenants")
     runtime = Runtime(settings_for(service.database, service.data_dir))
-    invariant = chains.UnbrokenChains(Tools(runtime.database, runtime.blobs, runtime.settings))
+    invariant = chains.UnbrokenChains(runtime.tools)
 
     async def run() -> None:
         work = runtime.database.single(tenant["id"])
