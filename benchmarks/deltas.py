@@ -26,8 +26,8 @@ from models.engine.decoding import FastDecoder
 from models.probes.judge import DOES_NOT_KNOW, gives
 from models.probes.script import Fact, Script
 from models.rxt.checkpoint import Checkpoint, load_checkpoint
-from models.training.distil import Job, Source, run
-from models.training.lessons import phrasings
+from models.training.distil import Job, run
+from models.training.lessons import Source, phrasings
 
 FACTS = 10
 NEVER_TOLD, CONVERSATIONS, OWN_FACTS = 120, 12, 3

@@ -15,8 +15,8 @@ from models.errors import NothingToTeach
 from models.rxt.checkpoint import Checkpoint, load_checkpoint
 from models.training import distil, lessons
 from models.training.conversations.compile import divide
-from models.training.distil import Job, Source, run
-from models.training.lessons import Taught, told_by
+from models.training.distil import Job, run
+from models.training.lessons import Source, Taught, told_by
 from models.training.recite import Reciter
 from tests.models.helpers import answer, say
 
