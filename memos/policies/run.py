@@ -98,7 +98,7 @@ class SweepTask:
     async def __call__(self, tenant_id: str, schedule_id: str) -> Literal["settled"]:
         async with self.database.unit_of_work(tenant_id) as work:
             for policy in await store.due(work):
-                await service.request_run(work, policy["id"], dry_run=False, created_by="schedule")
+                await service.run_due(work, policy["id"])
         return "settled"
 
 

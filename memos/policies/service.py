@@ -13,6 +13,7 @@ from memos.policies import store
 from memos.policies.schemas import Action, Policy, PolicyCreate, PolicyDecision, PolicyPatch, PolicyRun
 
 RUN_TASK = "policy"
+BY_SCHEDULE = "schedule"
 # What each kind of rule may do; the first is what it does unless told otherwise.
 ACTIONS: dict[str, tuple[Action, ...]] = {"thin": ("report",), "expires_at": ("expire",)}
 OTHERWISE: tuple[Action, ...] = ("archive", "expire", "erase")
@@ -113,6 +114,17 @@ async def request_run(work: UnitOfWork, policy_id: str, *, dry_run: bool, create
     )
     await outbox.record(work, task=RUN_TASK, subject=run_id, turn_id=None)
     return await get_run(work, policy_id, run_id)
+
+
+async def run_due(work: UnitOfWork, policy_id: str) -> str:
+    """Queues the run of a policy whose time has come; the run's id."""
+    now = datetime.now(UTC)
+    run_id = await store.run_again(work, policy_id=policy_id, as_of=now, created_by=BY_SCHEDULE)
+    if run_id is None:
+        run_id = new_id("run")
+        store.insert_run(work, policy_id=policy_id, dry_run=False, id=run_id, as_of=now, created_by=BY_SCHEDULE)
+    await outbox.record(work, task=RUN_TASK, subject=run_id, turn_id=None)
+    return run_id
 
 
 async def get_run(work: UnitOfWork, policy_id: str, run_id: str) -> PolicyRun:

@@ -48,6 +48,13 @@ _FAILED_JOB = """LEFT JOIN LATERAL (
 _INSERT_RUN = text("""
     INSERT INTO policy_runs (tenant_id, id, policy_id, dry_run, as_of, created_by)
     VALUES (:tenant_id, :id, :policy_id, :dry_run, :as_of, :created_by)""")
+# The newest run, if the schedule asked for it and it had nothing to decide: the next one takes its place. So a rule
+# that looks every five minutes and finds nothing leaves one row.
+_AGAIN = text("""
+    UPDATE policy_runs r SET status = 'queued', as_of = :as_of, considered = NULL, decided = NULL, done_at = NULL
+    WHERE r.id = (SELECT max(n.id) FROM policy_runs n WHERE n.policy_id = :policy_id)
+      AND r.status = 'done' AND r.decided = 0 AND NOT r.dry_run AND r.created_by = :created_by
+    RETURNING r.id""")
 _GET_RUN = text(f"SELECT {_RUN} FROM policy_runs r {_FAILED_JOB} WHERE r.id = :id AND r.policy_id = :policy_id")
 _LIST_RUNS = text(f"""
     SELECT {_RUN} FROM policy_runs r {_FAILED_JOB}
@@ -161,6 +168,15 @@ def insert_run(work: UnitOfWork, *, policy_id: str, dry_run: bool, **columns: An
     work.queue(_INSERT_RUN, tenant_id=work.tenant_id, policy_id=policy_id, dry_run=dry_run, **columns)
     if not dry_run:
         work.queue(_RAN, id=policy_id)
+
+
+async def run_again(work: UnitOfWork, *, policy_id: str, as_of: datetime, created_by: str) -> str | None:
+    """The id of a run that decided nothing and is queued anew; None if there is none such."""
+    row = await work.first(_AGAIN, policy_id=policy_id, as_of=as_of, created_by=created_by)
+    if row is None:
+        return None
+    await work.run(_RAN, id=policy_id)
+    return str(row["id"])
 
 
 async def get_run(work: UnitOfWork, policy_id: str, run_id: str) -> RowMapping | None:

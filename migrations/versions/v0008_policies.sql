@@ -158,7 +158,7 @@ BEGIN
   END LOOP;
 END $$;
 GRANT UPDATE (name, rule, per_user, action, every_s, enabled, last_run_at, updated_at, deleted_at) ON policies TO memos_app;
-GRANT UPDATE (status, considered, decided, done_at) ON policy_runs TO memos_app;
+GRANT UPDATE (status, as_of, considered, decided, done_at) ON policy_runs TO memos_app;
 GRANT UPDATE (outcome, outcome_reason, outcome_at) ON policy_decisions TO memos_app;
 GRANT UPDATE (status, considered, planned, done_at) ON consolidations TO memos_app;
 GRANT UPDATE (outcome, outcome_reason, outcome_at, made_cube_ids) ON consolidation_steps TO memos_app;

@@ -5,8 +5,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.api.talk import eventually, everything, post, problem
-from tests.support.live import Live
+from tests.api.talk import eventually, everything, look, post, problem
+from tests.support.lab import remember
+from tests.support.live import Live, serve
+from tests.support.postgres import Cluster
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +103,27 @@ def test_only_an_admin_makes_rules(live: Live, client: httpx2.Client) -> None:
         problem(app.patch(f"/v1/policies/{policy}", json={"enabled": False}), 403, "forbidden")
         problem(app.delete(f"/v1/policies/{policy}"), 403, "forbidden")
         assert app.get(f"/v1/policies/{policy}").status_code == 200
+
+
+def test_a_policy_runs_by_itself(postgres_cluster: Cluster) -> None:
+    """By the schedule, without anybody's request; and a cube's own lifespan is kept in the same way."""
+    every = {"policies": 0.2}
+    with serve(postgres_cluster.database(), schedule_poll_s=0.1, schedule_every_s=every) as service:
+        (tenant,) = look(service, "SELECT id FROM tenants")
+        cubes = remember(service.database, tenant["id"], "ada", "one", "two")
+        cubes += remember(service.database, tenant["id"], "bob", "three")
+        look(service, "UPDATE memcubes SET expires_at = now() - interval '1 s' WHERE id = %s", cubes[2])
+        with service.client() as admin:
+            *_, builtin = everything(admin, "/v1/policies")
+            assert admin.patch(f"/v1/policies/{builtin['id']}", json={"every_s": 1}).is_success
+            policy = make(admin, {"kind": "fifo", "most": 1}, every_s=1, user_id="ada")
+            off = make(admin, {"kind": "fifo", "most": 0}, every_s=1, enabled=False, user_id="ada")
+            eventually(lambda: lives(service, cubes) == ["archived", "activated", "expired"] or [], 30)
+            eventually(lambda: len(everything(admin, f"/v1/policies/{policy['id']}/runs")) > 1, 30)
+            assert everything(admin, f"/v1/policies/{off['id']}/runs") == []
+            assert everything(admin, f"/v1/policies/{policy['id']}/runs")[0]["created_by"] == "schedule"
+
+
+def lives(live: Live, cubes: list[str]) -> list[str]:
+    rows = {row["id"]: row["lifecycle"] for row in look(live, "SELECT id, lifecycle FROM memcubes")}
+    return [rows[cube] for cube in cubes]

@@ -156,6 +156,12 @@ async def test_the_built_in_rule_keeps_a_cubes_own_lifespan(place: Lab) -> None:
     assert place.contents() == before
     await SweepTask(place.database)(place.tenant, "sched_x")  # not due again
     assert len(place.look("SELECT id FROM policy_runs")) == 1
+    for _ in range(3):  # and runs that decide nothing leave one row
+        place.plant("UPDATE policies SET last_run_at = now() - interval '1 hour' WHERE id = %s", builtin)
+        await SweepTask(place.database)(place.tenant, "sched_x")
+        for row in place.look("SELECT id FROM policy_runs WHERE status <> 'done'"):
+            await carried_out(place, builtin, row["id"])
+    assert [row["decided"] for row in place.look("SELECT decided FROM policy_runs ORDER BY id")] == [1, 0]
     async with place.database.unit_of_work(place.tenant) as work:
         with pytest.raises(service.BuiltinPolicy):
             await service.remove(work, builtin)
