@@ -1,10 +1,10 @@
 """What access and audit add to a turn: python -m benchmarks.access_overhead
 
 Two embedded services of the same code run side by side. In one, the policies and the trigger of actors are dropped, and
-rows of the audit log go nowhere: what a turn costs without either. Turns of an admin's key, the application's key and
-of a user's token on the other service are interleaved with turns there, so that all meet the same load. Published are
-the ratios: of the time until the answer, and of the CPU that API and Postgres spend until the turn is in the memory,
-which a busy machine disturbs less.
+rows of the audit log go nowhere. Turns of an admin's key, the application's key and a user's token are taken on both,
+interleaved, so that all meet the same load. Published are the ratios of the one service to the other: of the time until
+the answer, and of the CPU that API and Postgres spend until the turn is in the memory, which a busy machine disturbs
+less.
 """
 
 import argparse
@@ -51,31 +51,19 @@ def _open(topology: Topology) -> None:
 
 
 def measure(guarded: Topology, open_: Topology, turns: int) -> dict[str, Any]:
-    admin, bare = _client(guarded, guarded.api_key), _client(open_, open_.api_key)
-    application = _made(admin, "/v1/keys", {"name": "app", "scopes": ["app"]})["key"]
-    token = _made(admin, "/v1/tokens", {"user_id": "ada", "ttl_s": 86_400})["token"]
-    callers = {
-        "without": bare,
-        "admin": admin,
-        "application": _client(guarded, application),
-        "user": _client(guarded, token),
-    }
+    services = {"with": guarded, "without": open_}
+    callers = {(which, who): client for which, one in services.items() for who, client in _callers(one).items()}
     places = {name: _made(client, "/v1/conversations", {"user_id": "ada"})["id"] for name, client in callers.items()}
-    spent: dict[str, list[float]] = {name: [] for name in callers}
-    worked: dict[str, list[float]] = {name: [] for name in callers}
+    spent: dict[tuple[str, str], list[float]] = {name: [] for name in callers}
+    worked: dict[tuple[str, str], list[float]] = {name: [] for name in callers}
     with connect(guarded.admin_url) as here, connect(open_.admin_url) as there:
-
-        def settle() -> None:
-            for connection in (here, there):
-                while (connection.execute(_SETTLED).fetchone() or (0,))[0]:
-                    time.sleep(0.005)
-
         for number in range(-10, turns):
             for name in random.sample(list(callers), len(callers)):
-                topology = open_ if name == "without" else guarded
+                topology, connection = (guarded, here) if name[0] == "with" else (open_, there)
                 before = _cpu_ms(topology)
                 took_ms = _timed(lambda name=name: _turn(callers[name], places[name]))  # type: ignore[misc]
-                settle()
+                while (connection.execute(_SETTLED).fetchone() or (0,))[0]:
+                    time.sleep(0.005)
                 used = _cpu_ms(topology)
                 if number >= 0:
                     spent[name].append(took_ms)
@@ -83,11 +71,20 @@ def measure(guarded: Topology, open_: Topology, turns: int) -> dict[str, Any]:
     return {"turn_ms": _compared(spent), "cpu_ms": _compared(worked)}
 
 
-def _compared(values: dict[str, list[float]]) -> dict[str, Any]:
-    figures: dict[str, Any] = {name: spread(found) for name, found in values.items()}
-    for name in ("admin", "application", "user"):
-        figures[name]["ratio"] = round(figures[name]["median"] / figures["without"]["median"], 3)
-    return figures
+def _callers(topology: Topology) -> dict[str, Client]:
+    admin = _client(topology, topology.api_key)
+    application = _made(admin, "/v1/keys", {"name": "app", "scopes": ["app"]})["key"]
+    token = _made(admin, "/v1/tokens", {"user_id": "ada", "ttl_s": 86_400})["token"]
+    return {"admin": admin, "application": _client(topology, application), "user": _client(topology, token)}
+
+
+def _compared(values: dict[tuple[str, str], list[float]]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for who in ("admin", "application", "user"):
+        with_, without = spread(values["with", who]), spread(values["without", who])
+        ratio = round(with_["median"] / without["median"], 3)
+        told[who] = {"with": with_, "without": without, "ratio_of_medians": ratio}
+    return told
 
 
 def _cpu_ms(topology: Topology) -> dict[int, float]:

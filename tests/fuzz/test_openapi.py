@@ -70,16 +70,31 @@ def _policy_run(live: Live) -> tuple[str, str]:
         return made["id"], post(client, f"/v1/policies/{made['id']}/run", {"dry_run": True}).json()["id"]
 
 
+def _grant(live: Live) -> tuple[str, str]:
+    """A cube, and a grant on it to take back."""
+    with live.client() as client:
+        cube = client.get(f"/v1/conversations/{live.conversation(client)}").json()["state_cube_id"]
+        body = {"grantee": {"role": "readers"}, "permission": "read"}
+        return cube, post(client, f"/v1/cubes/{cube}/grants", body).json()["id"]
+
+
 def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int) -> tuple[dict[str, Any], list[str]]:
     """The run's report, and a line for every call it made."""
     config = folder / "schemathesis.toml"
     policy, run = _policy_run(live)
     consolidation, proposal = _consolidation(live)
+    granted, grant = _grant(live)
     config.write_text(
         # NUL is refused wherever it is (tests/api/test_bad_input.py), which a schema of free-form metadata cannot say.
         "[generation]\nallow-x00 = false\n"
         '[[operations]]\ninclude-name = "POST /v1/jobs/{job_id}/retry"\n'
         f'parameters = {{ "path.job_id" = "{_failed_job(live)}" }}\n'
+        '[[operations]]\ninclude-name = "DELETE /v1/cubes/{cube_id}/grants/{grant_id}"\n'
+        f'parameters = {{ "path.cube_id" = "{granted}", "path.grant_id" = "{grant}" }}\n'
+        '[[operations]]\ninclude-name = "GET /v1/cubes/{cube_id}/grants"\n'
+        f'parameters = {{ "path.cube_id" = "{granted}" }}\n'
+        '[[operations]]\ninclude-name = "POST /v1/cubes/{cube_id}/grants"\n'
+        f'parameters = {{ "path.cube_id" = "{granted}" }}\n'
         '[[operations]]\ninclude-name = "GET /v1/policies/{policy_id}/runs/{run_id}"\n'
         f'parameters = {{ "path.policy_id" = "{policy}", "path.run_id" = "{run}" }}\n'
         '[[operations]]\ninclude-name = "GET /v1/consolidations/{consolidation_id}"\n'
