@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from memos.kit.schema import WHOLE, Answer, Body, UserId, shown
 
@@ -27,14 +27,6 @@ class DeltaCreate(Body):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1), WHOLE] = Field(
         SEED, description="Equal cubes and an equal seed are one run."
     )
-
-    @model_validator(mode="after")
-    def _whose(self) -> "DeltaCreate":
-        if (self.user_id is None) == (self.agent_id is None):
-            raise ValueError("give either user_id or agent_id: whose delta it is to be")
-        if not self.cube_ids and not self.version_ids:
-            raise ValueError("give cube_ids or version_ids: what it is to learn")
-        return self
 
 
 class DeltaProgress(Answer):

@@ -16,7 +16,7 @@ from sqlalchemy import RowMapping
 
 from memos.cubes import changes
 from memos.deltas import store
-from memos.deltas.schemas import MOST_INPUTS, RANK, SEED, STEPS, DeltaCreate, DeltaRun, DeltaProgress
+from memos.deltas.schemas import MOST_INPUTS, RANK, SEED, STEPS, DeltaCreate, DeltaProgress, DeltaRun
 from memos.kernel.canonical import canonical_json, sha256_hex
 from memos.kernel.lifecycle import LIVE, may_become
 from memos.kit.errors import Invalid, NotFound
@@ -32,6 +32,20 @@ class NotLearnable(Invalid):
 
     code = "not_learnable"
     hint = "Choose living cubes of kind plaintext or activation that belong to the delta's owner, or are shared."
+
+
+class NobodysDelta(Invalid):
+    """A delta is a user's or an agent's."""
+
+    code = "delta_owner"
+    hint = "Give either user_id or agent_id: for whose conversations it is to be mounted."
+
+
+class NothingNamed(Invalid):
+    """A delta needs something to learn."""
+
+    code = "nothing_named"
+    hint = "Give cube_ids or version_ids."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +101,9 @@ async def request(
     wanted_model: str | None = None,
 ) -> DeltaRun:
     """The run over these versions, and over the newest version of these cubes; queued if it is new or had failed.
-    Raises NotFound and NotLearnable."""
+    Raises NobodysDelta, NothingNamed, NotFound and NotLearnable."""
     if (user_id is None) == (agent_id is None):
-        raise Invalid("a delta is a user's or an agent's: give one of the two")
+        raise NobodysDelta
     rows = await _inputs(work, cube_ids, version_ids, user_id, agent_id)
     ids = [row["id"] for row in rows]
     key = sha256_hex(canonical_json([sorted(ids), rank, steps, seed, wanted_model]))
@@ -197,6 +211,8 @@ async def _inputs(
         if cube_id not in heads:
             raise NotFound(f"there is no cube {cube_id}")
     wanted = dict.fromkeys([*heads.values(), *version_ids])
+    if not wanted:
+        raise NothingNamed
     if len(wanted) > MOST_INPUTS:
         raise Invalid(f"{len(wanted)} versions; {MOST_INPUTS} is the most that one delta learns")
     rows = await store.inputs(work, list(wanted))
