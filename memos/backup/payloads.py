@@ -36,9 +36,10 @@ def copy_out(
         yield payload
 
 
-def copy_in(blobs: Blobs, wanted: Iterable[Payload], folder: Path, say: Callable[[str], None]) -> tuple[int, int]:
-    """Copies payloads from a backup into a blob store; how many, and their bytes. Raises BackupRefused by the name of
-    one that is missing, or is not what it was."""
+def copy_in(target: Path, wanted: Iterable[Payload], folder: Path, say: Callable[[str], None]) -> tuple[int, int]:
+    """Copies payloads from a backup into the folder of a new blob store; how many, and their bytes. They are durable
+    after `sync_all`: one wait for all of them, and not two for each. Raises BackupRefused by the name of one that is
+    missing, or is not what it was."""
     count = size = 0
     for payload in wanted:
         if payload.gone:
@@ -50,7 +51,8 @@ def copy_in(blobs: Blobs, wanted: Iterable[Payload], folder: Path, say: Callable
             raise BackupRefused(f"{PAYLOADS}/{key} is missing") from error
         if sha256_hex(body) != payload.sha256:
             raise BackupRefused(f"{PAYLOADS}/{key}: its hash is not the one that the backup states")
-        blobs.put(key, body)
+        (target / key).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (target / key).write_bytes(body)
         count, size = count + 1, size + len(body)
         if count % TOLD_EVERY == 0:
             say(f"{count:,} payloads restored")

@@ -27,7 +27,6 @@ from memos.embedded.datadir import ADMIN_KEY, SECRET, DataDirectory, read_servic
 from memos.embedded.postgres import DATABASE, EmbeddedPostgres
 from memos.embedded.progress import Progress
 from memos.invariants import chains
-from memos.kit.blobs import Blobs
 from memos.kit.config import Settings
 from memos.kit.db import Database
 from memos.kit.doors import tenant_ids
@@ -62,6 +61,7 @@ def restore(settings: Settings, source: Path, progress: Progress, extra_ledger: 
     draft = target.with_name(f".{target.name}.restoring-{os.getpid()}")
     try:
         told = _made(source, manifest, draft, extra_ledger, progress)
+        sync_all()
         if target.exists():
             target.rmdir()  # empty, or this fails
         draft.rename(target)
@@ -94,7 +94,8 @@ def _made(
         if manifest.placement == "embedded":
             for name in (SECRET, ADMIN_KEY):
                 write_private(data.path / name, (source / name).read_text())
-        blobs = Blobs((data.path / "blobs").as_uri())
+        blobs = data.path / "blobs"
+        blobs.mkdir(mode=0o700)
         with progress.step("restoring the payloads"):
             count, size = copy_in(blobs, backups.payloads_in(source), source, progress.say)
         postgres.start()
