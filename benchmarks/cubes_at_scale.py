@@ -89,11 +89,11 @@ class Bench:
             base_url=self.live.url, headers={"Authorization": f"Bearer {self.live.key}"}, timeout=60
         ) as client:
             for number in range(-10, count):
-                asked = draw()
+                asked, address = draw(), path(**draw())
                 began_s, cpu_s = time.perf_counter(), time.thread_time()
                 await function(**asked)
                 between_s, used_s = time.perf_counter(), time.thread_time() - cpu_s
-                answer = await client.get(path(**draw()))
+                answer = await client.get(address)
                 ended_s = time.perf_counter()
                 assert answer.status_code in (200, 404), answer.text
                 if number >= 0:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
@@ -47,7 +48,7 @@ class Filled:
     texts: list[tuple[str, int, datetime]] = field(default_factory=list)
     stored_bytes: int = 0
 
-    @property
+    @cached_property
     def longest(self) -> list[tuple[str, int, datetime]]:
         return sorted(self.cubes, key=lambda cube: cube[1])[-LONG:]
 
