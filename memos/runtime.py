@@ -47,7 +47,7 @@ from memos.turns.service import ADVANCE, TurnService
 
 LOG = structlog.get_logger(__name__)
 CRASH_PAUSE_S = 1.0
-DRAIN_TIMEOUT_S = 60.0
+DRAIN_TIMEOUT_S = 15.0
 CRASHED_FOR_S = 10.0  # how long a crash shows in `Background.status`
 
 
@@ -85,7 +85,7 @@ class Runtime:
         # What an erasure waits for, in every process; not itself, and not a training, which commits nothing it may not.
         self._in_flight = InFlight()
         for name in tasks.keys() - {ERASE, DISTIL}:
-            tasks[name] = counted(tasks[name], self._in_flight)
+            tasks[name] = counted(name, tasks[name], self._in_flight)
         self.process = ServingProcess(self.database, self.wakeups, settings, self._let_go)
         self.schedules = in_force(settings, tasks)
         self.jobs = JobRunner(self.database, tasks, self.wakeups, self.metrics, settings, on_job_progress)
@@ -101,8 +101,8 @@ class Runtime:
 
     async def _let_go(self) -> None:
         """Of states in memory: those that this process computes with, and those of the model worker that answers it."""
-        if not await self._in_flight.drained(DRAIN_TIMEOUT_S):
-            raise Unavailable("jobs that began before are still running")
+        if left := await self._in_flight.left(DRAIN_TIMEOUT_S):
+            raise Unavailable(f"jobs that began before are still running: {', '.join(left)}")
         await self.generator.forget(None)
 
     def subject_of(self, tenant_id: str, user_id: str) -> str:
@@ -116,9 +116,9 @@ class Runtime:
         await self.database.aclose()
 
 
-def counted(task: Task, in_flight: InFlight) -> Task:
+def counted(name: str, task: Task, in_flight: InFlight) -> Task:
     async def run(tenant_id: str, subject_id: str) -> Literal["settled", "waiting"]:
-        with in_flight.one():
+        with in_flight.one(name):
             return await task(tenant_id, subject_id)
 
     return run

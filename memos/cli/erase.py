@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -53,7 +53,7 @@ def erase(
     session.emit(done, lambda: _done(done, receipt))
 
 
-def _wanted(target: str | None, user: str | None) -> dict[str, str]:
+def _wanted(target: str | None, user: str | None) -> dict[str, Any]:
     from memos.sdk import MemosError
 
     if (target is None) == (user is None):

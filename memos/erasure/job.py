@@ -137,18 +137,18 @@ class EraseTask:
 
     async def _erase(self, tenant_id: str, row: RowMapping) -> None:
         tools = Tools(self.blobs, self.digest, row["id"])
-        for of_it in STORES:
-            while True:
-                async with self.database.unit_of_work(tenant_id) as work:
-                    await store.bind(work, row["id"])
-                    items = await store.open_items(work, row["id"], of_it.name, BATCH)
-                    if items:
-                        await of_it.erase(work, tools, items)
-                if not items:
+        while True:
+            async with self.database.unit_of_work(tenant_id) as work:
+                await store.bind(work, row["id"])
+                still = await store.open_stores(work, row["id"])
+                of_it = next((of_it for of_it in STORES if of_it.name in still), None)
+                if of_it is None:
                     break
-                await of_it.outside(tools, items)
-                async with self.database.unit_of_work(tenant_id) as work:
-                    await store.mark_done(work, row["id"], of_it.name, [item.id for item in items])
+                items = await store.open_items(work, row["id"], of_it.name, BATCH)
+                await of_it.erase(work, tools, items)
+            await of_it.outside(tools, items)
+            async with self.database.unit_of_work(tenant_id) as work:
+                await store.mark_done(work, row["id"], of_it.name, [item.id for item in items])
         await self._collect(tenant_id)
         async with self.database.unit_of_work(tenant_id) as work:
             revision = await processes.raise_revision(work, ERASURE)
@@ -273,6 +273,7 @@ async def _logical(
         "derived": row["derived"],
         "requested_by": row["requested_by"],
         "requested_at": row["created_at"].isoformat(),
+        "held_at": row["held_at"].isoformat(),
         "at": at.isoformat(),
         "reached": plan,
         "items": receipts.digest(await service.item_list(work, row["id"])),

@@ -51,6 +51,9 @@ _OPEN = text(f"""
     SELECT {_ITEM} FROM erasure_items i
     WHERE i.erasure_id = :erasure_id AND i.store = :store AND i.done_at IS NULL AND i.action IN ('erase', 'redact')
     ORDER BY i.id LIMIT :limit""")
+_OPEN_STORES = text("""
+    SELECT DISTINCT store FROM erasure_items
+    WHERE erasure_id = :erasure_id AND done_at IS NULL AND action IN ('erase', 'redact')""")
 _REBUILDS = text(f"""
     SELECT {_ITEM} FROM erasure_items i
     WHERE i.erasure_id = :erasure_id AND i.done_at IS NULL AND i.action = 'rebuild' ORDER BY i.id""")
@@ -189,6 +192,11 @@ def item_of(row: RowMapping) -> Item:
 async def open_items(work: UnitOfWork, erasure_id: str, store: str, limit: int) -> list[Item]:
     rows = await work.all(_OPEN, erasure_id=erasure_id, store=store, limit=limit)
     return [item_of(row) for row in rows]
+
+
+async def open_stores(work: UnitOfWork, erasure_id: str) -> set[str]:
+    """Those from which something is still to be taken."""
+    return {row["store"] for row in await work.all(_OPEN_STORES, erasure_id=erasure_id)}
 
 
 async def rebuilds(work: UnitOfWork, erasure_id: str) -> list[Item]:

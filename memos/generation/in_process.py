@@ -107,7 +107,7 @@ class InProcessGenerator(Generic[S]):
         return self._generate(request)
 
     async def _generate(self, request: GenerateRequest) -> AsyncGenerator[Token | Finished, None]:
-        with self._in_flight.one():
+        with self._in_flight.one("generate"):
             async for item in self._answer(request):
                 yield item
 
@@ -138,7 +138,7 @@ class InProcessGenerator(Generic[S]):
     async def advance(self, parent: StateRef, text: str, output: str, blob_key: str) -> Advanced:
         """The same parent, text and output give the same bytes, so doing it twice under one key is harmless."""
         assert_no_open_transaction()
-        with self._in_flight.one():
+        with self._in_flight.one("advance"):
             return await self._advance(parent, text, output, blob_key)
 
     async def _advance(self, parent: StateRef, text: str, output: str, blob_key: str) -> Advanced:
@@ -166,7 +166,7 @@ class InProcessGenerator(Generic[S]):
         deltas: Sequence[DeltaRef] = (),
     ) -> tuple[SlotRead, ...]:
         assert_no_open_transaction()
-        with self._in_flight.one():
+        with self._in_flight.one("reads"):
             before = await self._resolve(state)
             mounted = [await self._delta(ref) for ref in deltas]
             return tuple(await self._compute.run(lambda: self._engine.reads(before, text, output, recalled, mounted)))
@@ -248,8 +248,8 @@ class InProcessGenerator(Generic[S]):
         states = self._cache.forget(hashes) + self._deltas.forget(hashes)
         if self._distiller is not None:
             await self._io.run(self._distiller.forget)
-        if not await self._in_flight.drained(FORGET_TIMEOUT_S):
-            raise ModelUnavailable("what was being computed with a forgotten state has not ended yet")
+        if left := await self._in_flight.left(FORGET_TIMEOUT_S):
+            raise ModelUnavailable(f"what was being computed with a forgotten state has not ended yet: {left}")
         late = self._cache.forget(hashes) + self._deltas.forget(hashes)
         return Forgotten(states + late, self._cache.max_age_s)
 

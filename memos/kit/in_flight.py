@@ -11,24 +11,24 @@ class InFlight:
     """Of one event loop."""
 
     def __init__(self) -> None:
-        self._under_way: set[object] = set()
+        self._under_way: dict[object, str] = {}
 
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def one(self, name: str) -> Iterator[None]:
         mark = object()
-        self._under_way.add(mark)
+        self._under_way[mark] = name
         try:
             yield
         finally:
-            self._under_way.discard(mark)
+            del self._under_way[mark]
 
-    async def drained(self, timeout_s: float) -> bool:
-        """Returns when everything that is under way now has ended; False if it did not in time. What begins meanwhile
-        is not waited for."""
+    async def left(self, timeout_s: float) -> list[str]:
+        """Returns when everything that is under way now has ended, or after the timeout; the names of what has not. What
+        begins meanwhile is not waited for."""
         before = set(self._under_way)
         deadline = asyncio.get_running_loop().time() + timeout_s
-        while before & self._under_way:
+        while left := before & self._under_way.keys():
             if asyncio.get_running_loop().time() > deadline:
-                return False
+                return sorted(self._under_way[mark] for mark in left)
             await asyncio.sleep(POLL_S)
-        return True
+        return []

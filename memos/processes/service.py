@@ -35,19 +35,21 @@ class ServingProcess:
         self._every_s = settings.lease_s / 3
         self._let_go = let_go
         self._seen: dict[str, int] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Registered before it serves: from here on an erasure waits for it."""
         await store.alive(self._database, self.id, self._lease_s)
-        self._task = asyncio.create_task(self._run(), name="processes")
+        loops = (self._run(self._stay_alive), self._run(self.look))
+        self._tasks = [asyncio.create_task(loop, name="processes") for loop in loops]
 
     async def stop(self) -> None:
-        if self._task is None:
+        if not self._tasks:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        self._task = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
         try:
             await store.gone(self._database, self.id)
         except Unavailable as error:
@@ -57,19 +59,22 @@ class ServingProcess:
         """At the start of a process that is alone with its database."""
         await store.alone(self._database, self.id)
 
-    async def _run(self) -> None:
+    async def _run(self, step: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await self.look()
+                await step()
             except Unavailable as error:
                 LOG.warning("process.not_confirmed", code=error.code, reason=error.message)
             except Exception:
                 LOG.exception("process.crashed")
             await self._wakeups.wait(ERASURE, self._every_s)
 
-    async def look(self) -> None:
-        """One round: the lease, then what was raised since."""
+    async def _stay_alive(self) -> None:
+        """By itself, since letting go may take longer than a lease."""
         await store.alive(self._database, self.id, self._lease_s)
+
+    async def look(self) -> None:
+        """One round over what was raised since."""
         dropped = await store.drop_long_gone(self._database)
         for tenant_id in await tenant_ids(self._database):
             revision = await store.revision(self._database.single(tenant_id), ERASURE)
