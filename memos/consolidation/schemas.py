@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from memos.kit.schema import Answer, Body, Integer, UserId, shown
+from memos.kit.schema import WHOLE, Answer, Body, UserId, shown
 
 StepKind = Literal["merge", "supersede", "fold", "propose"]
 Outcome = Literal["done", "skipped", "dry_run"]
@@ -28,9 +28,9 @@ class ConsolidationCreate(Body):
         "proposed for a delta.",
     )
     similarity: float = Field(0.92, gt=0, le=1, description="Least cosine of two texts that are near-duplicates.")
-    min_reads: Annotated[Integer, Field(ge=1, le=10**9)] = 10
+    min_reads: Annotated[int, Field(ge=1, le=10**9), WHOLE] = 10
     stable_s: float = Field(604_800.0, ge=0, le=10**10, description="How long a text was not changed to be stable.")
-    most: Annotated[Integer, Field(ge=2, le=5000)] = Field(
+    most: Annotated[int, Field(ge=2, le=5000), WHOLE] = Field(
         2000, description="How many memories are looked at: the newest."
     )
 

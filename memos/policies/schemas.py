@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from memos.cubes.changes import Kind
-from memos.kit.schema import Answer, Body, Integer, Name, UserId, shown
+from memos.kit.schema import WHOLE, Answer, Body, Name, UserId, shown
 
 Action = Literal["archive", "expire", "erase", "report"]
 RunStatus = Literal["queued", "running", "done", "failed"]
-Most = Annotated[Integer, Field(ge=0, le=10**9)]
-Bytes = Annotated[Integer, Field(ge=0, le=10**15)]
+Most = Annotated[int, Field(ge=0, le=10**9), WHOLE]
+Bytes = Annotated[int, Field(ge=0, le=10**15), WHOLE]
 Seconds = Annotated[float, Field(gt=0, le=10**10)]
 
 
