@@ -63,6 +63,13 @@ def _consolidation(live: Live) -> tuple[str, str]:
     return run, proposal
 
 
+def _delta(live: Live) -> str:
+    """A training to look at."""
+    with live.client() as client:
+        cube = post(client, "/v1/cubes", {"text": "My dog is called Rex.", "user_id": "u"}).json()["id"]
+        return str(post(client, "/v1/deltas", {"user_id": "u", "cube_ids": [cube]}).json()["id"])
+
+
 def _policy_run(live: Live) -> tuple[str, str]:
     """A policy with a run to look at."""
     with live.client() as client:
@@ -95,6 +102,8 @@ def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int)
         f'parameters = {{ "path.cube_id" = "{granted}" }}\n'
         '[[operations]]\ninclude-name = "POST /v1/cubes/{cube_id}/grants"\n'
         f'parameters = {{ "path.cube_id" = "{granted}" }}\n'
+        '[[operations]]\ninclude-name = "GET /v1/deltas/{delta_id}"\n'
+        f'parameters = {{ "path.delta_id" = "{_delta(live)}" }}\n'
         '[[operations]]\ninclude-name = "GET /v1/policies/{policy_id}/runs/{run_id}"\n'
         f'parameters = {{ "path.policy_id" = "{policy}", "path.run_id" = "{run}" }}\n'
         '[[operations]]\ninclude-name = "GET /v1/consolidations/{consolidation_id}"\n'
