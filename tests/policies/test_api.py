@@ -127,3 +127,24 @@ def test_a_policy_runs_by_itself(postgres_cluster: Cluster) -> None:
 def lives(live: Live, cubes: list[str]) -> list[str]:
     rows = {row["id"]: row["lifecycle"] for row in look(live, "SELECT id, lifecycle FROM memcubes")}
     return [rows[cube] for cube in cubes]
+
+
+def test_a_rule_that_erases_leaves_a_receipt(live: Live, client: httpx2.Client) -> None:
+    (tenant,) = look(live, "SELECT id FROM tenants WHERE name = 'of policies'")
+    gone, kept = remember(live.database, tenant["id"], "erased user", "my zorb is blue", "my gnarf is red")
+    policy = make(client, {"kind": "fifo", "most": 1}, user_id="erased user", action="erase")
+    run = ended(client, policy["id"], post(client, f"/v1/policies/{policy['id']}/run", {}).json()["id"])
+    (decision,) = client.get(f"/v1/policies/{policy['id']}/decisions", params={"run_id": run["id"]}).json()["items"]
+    assert (decision["cube_id"], decision["action"], decision["outcome"]) == (gone, "erase", "done")
+    erasure = decision["outcome_reason"].removeprefix("handed to erasure ")
+    receipt = eventually(lambda: signed(client, erasure), 60)
+    assert receipt["target"] == "cube"
+    assert "zorb" not in str(look(live, "SELECT * FROM memcube_versions WHERE cube_id = %s", gone))
+    assert "gnarf" in str(look(live, "SELECT * FROM memcube_versions WHERE cube_id = %s", kept))
+    assert lives(live, [gone, kept]) == ["erased", "activated"]
+
+
+def signed(client: httpx2.Client, erasure: str) -> dict[str, Any]:
+    """The erasure, once the words are out of every store that is read from."""
+    view: dict[str, Any] = client.get(f"/v1/erasures/{erasure}").json()
+    return view if view["status"] in ("done", "failed") or view.get("receipt") else {}
