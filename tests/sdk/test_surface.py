@@ -20,10 +20,11 @@ from memos.consolidation import schemas as consolidation
 from memos.conversations import schemas as conversations
 from memos.cubes import schemas as cubes
 from memos.deltas import schemas as trainings
+from memos.erasure import schemas as erasure
 from memos.jobs import schemas as jobs
 from memos.keys import schemas as keys
 from memos.policies import schemas as policies
-from memos.sdk import client, deltas, errors, governance, models, pages, past, retention, streaming
+from memos.sdk import client, deltas, erasures, errors, governance, models, pages, past, retention, streaming
 from memos.timemachine import schemas as timemachine
 from memos.turns import schemas as turns
 
@@ -40,7 +41,7 @@ def public(module: ModuleType) -> set[str]:
 
 def test_every_public_class_is_exported() -> None:
     found = set().union(
-        *(public(module) for module in (client, deltas, errors, governance, models, pages, past, retention, streaming))
+        *(public(module) for module in (client, deltas, erasures, errors, governance, models, pages, past, retention, streaming))
     )
     assert found - set(sdk.__all__) == {"Model"}
     assert set(sdk.__all__) - found == {"StreamEvent", "Address"}
@@ -72,6 +73,7 @@ def test_every_call_is_described() -> None:
             "grants",
             "tokens",
             "audit",
+            "erasures",
             "policies",
             "consolidations",
             "proposals",
@@ -97,7 +99,7 @@ def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
 
 PAIRS: list[tuple[type[BaseModel], type[BaseModel]]] = [
     (getattr(held, name), getattr(module, name))
-    for held in (models, deltas, governance, past, retention)
+    for held in (models, deltas, erasures, governance, past, retention)
     for module in (
         access,
         audit,

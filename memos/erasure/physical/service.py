@@ -5,7 +5,7 @@ one after the other, each locked while it is: requests wait, up to seconds for a
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from memos.kit.db import owner_connection
 from memos.kit.errors import Unavailable
 
 WAIT_S = 0.2
+LOCK_PATIENCE = 300  # looks at another rewriting
 PATIENCE = 50  # looks at transactions that began before
 ROUNDS = 5  # of leaving the log's file: a checkpoint removes what is older than the one before it
 
@@ -40,16 +41,25 @@ class Pass:
     not_reached: list[dict[str, Any]] = field(default_factory=list)
 
 
-async def rewrite(settings: Settings, columns: Mapping[str, Sequence[str]]) -> Pass:
-    """`columns` that hold words, by table. Raises NotYetPhysical when a transaction that began before does not end, or
-    old log does not go."""
+async def rewrite(
+    settings: Settings, columns: Mapping[str, Sequence[str]], needed: Callable[[], Awaitable[bool]]
+) -> Pass | None:
+    """`columns` that hold words, by table. None if it was no longer needed when its turn came. Raises
+    NotYetPhysical when a transaction that began before does not end, or old log does not go."""
     if settings.database_admin_url is None:
         raise ValueError("without the owner's address nothing can be rewritten")
     try:
         async with owner_connection(settings.database_admin_url) as connection:
-            await store.lock(connection)
+            for _ in range(LOCK_PATIENCE):
+                if not await needed():
+                    return None
+                if await store.lock(connection):
+                    break
+                await asyncio.sleep(WAIT_S)
+            else:
+                raise NotYetPhysical("another rewriting is under way")
             try:
-                return await _rewrite(connection, settings, columns)
+                return await _rewrite(connection, settings, columns) if await needed() else None
             finally:
                 await store.unlock(connection)
     except psycopg.OperationalError as error:  # a lock that was not to be had in time, or the database is away

@@ -28,8 +28,10 @@ async def now(connection: Connection) -> Any:
     return (await _one(connection, "SELECT clock_timestamp() AS at"))["at"]
 
 
-async def lock(connection: Connection) -> None:
-    await connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+async def lock(connection: Connection) -> bool:
+    """False while another rewriting is under way. Not waited for in the database: a statement that waits is a
+    transaction, for which the other one would have to keep what it could still see."""
+    return bool((await _one(connection, "SELECT pg_try_advisory_lock(%s) AS taken", [LOCK]))["taken"])
 
 
 async def unlock(connection: Connection) -> None:

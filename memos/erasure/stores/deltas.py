@@ -14,7 +14,7 @@ from memos.kit.unit_of_work import UnitOfWork
 
 class DeltaStore(InTheDatabase):
     name: ClassVar[str] = "delta_runs"
-    columns: ClassVar[Columns] = {"distil_runs": ("user_id", "agent_id", "error")}
+    columns: ClassVar[Columns] = {"distil_runs": ("user_id", "agent_id")}
 
     async def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]:
         for run in await runs.learned_from(work, reached.ids("versions", "erase")):
