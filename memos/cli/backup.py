@@ -56,6 +56,7 @@ def _restored(done: dict[str, Any]) -> str:
         f"{done['data_dir']}: {done['bytes']:,} bytes in {done['seconds']} s, as of {done['made_at']}",
         f"{done['versions_checked']:,} versions of {done['tenants']} tenants checked: every chain is unbroken",
     ]
+    lines += [f"note: {note}" for note in done["notes"]]
     if done["erasures_to_repeat"]:
         lines.append(f"{done['erasures_to_repeat']} erasures are done again before the service serves anything")
     return "\n".join(lines)

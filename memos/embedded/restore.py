@@ -33,6 +33,9 @@ from memos.kit.doors import tenant_ids
 from memos.kit.errors import StartupError
 from migrations.runner import make_roles, upgrade
 
+WITHOUT_SECRET = (
+    "a backup of the distributed placement holds no secret: serve with the MEMOS_SECRET of then, or no API key works"
+)
 _NAMED = "SELECT DISTINCT blob_id FROM memcube_versions WHERE blob_id IS NOT NULL"
 
 
@@ -112,7 +115,14 @@ def _made(
         entries = _ledger(source, extra_ledger)
         if entries:
             ledger.keep(data.path / ledger.TO_ERASE, entries)
-        return {"payloads": count, "payload_bytes": size, "erasures_to_repeat": len(entries), **checked}
+        notes = [] if manifest.placement == "embedded" else [WITHOUT_SECRET]
+        return {
+            "payloads": count,
+            "payload_bytes": size,
+            "erasures_to_repeat": len(entries),
+            "notes": notes,
+            **checked,
+        }
 
 
 def _ledger(source: Path, extra: Path | None) -> list[ledger.Entry]:

@@ -34,25 +34,32 @@ _MARK = text("""
     INSERT INTO chain_marks (tenant_id, cube_id, number, hash)
     SELECT :tenant_id, * FROM unnest(CAST(:ids AS text[]), CAST(:numbers AS integer[]), CAST(:hashes AS text[]))
     ON CONFLICT (cube_id) DO UPDATE SET number = EXCLUDED.number, hash = EXCLUDED.hash, checked_at = now()""")
-_HEADS = text("""
+# A part of the cubes, in order of id; the last of it.
+_PART = text("""
+    SELECT count(*) AS count, max(id) AS last
+    FROM (SELECT id FROM memcubes WHERE id > :after ORDER BY id LIMIT :limit) part""")
+_OF_PART = "((m.id > :after AND m.id <= :last) OR m.id = ANY(:also))"
+_HEADS = text(f"""
     SELECT m.id, m.head_number, (SELECT max(v.number) FROM memcube_versions v WHERE v.cube_id = m.id) AS newest
     FROM memcubes m
-    WHERE NOT EXISTS (SELECT FROM memcube_versions v WHERE v.id = m.head_version_id AND v.cube_id = m.id
-                        AND v.number = m.head_number)
-      OR EXISTS (SELECT FROM memcube_versions v WHERE v.cube_id = m.id AND v.number > m.head_number)
+    WHERE {_OF_PART} AND (
+      NOT EXISTS (SELECT FROM memcube_versions v WHERE v.id = m.head_version_id AND v.cube_id = m.id
+                    AND v.number = m.head_number)
+      OR EXISTS (SELECT FROM memcube_versions v WHERE v.cube_id = m.id AND v.number > m.head_number))
     ORDER BY m.id LIMIT :limit""")
 # A cube is written once for each version after its first. A state is read for each version it advanced to, a text at
 # least for each answer that names it.
-_COUNTERS = text("""
+_COUNTERS = text(f"""
     SELECT m.id, m.writes, m.head_number, m.reads, d.reads AS derived, m.last_read_at FROM memcubes m
     CROSS JOIN LATERAL (
       SELECT CASE WHEN m.kind = 'activation'
         THEN (SELECT count(*) FROM memcube_versions v WHERE v.cube_id = m.id AND v.operation = 'advance')
         ELSE (SELECT count(*) FROM turn_reads r JOIN memcube_versions v ON v.id = r.version_id WHERE v.cube_id = m.id)
       END AS reads) d
-    WHERE m.writes <> m.head_number OR m.reads < d.reads OR (m.reads > 0) <> (m.last_read_at IS NOT NULL)
+    WHERE {_OF_PART}
+      AND (m.writes <> m.head_number OR m.reads < d.reads OR (m.reads > 0) <> (m.last_read_at IS NOT NULL))
     ORDER BY m.id LIMIT :limit""")
-_LIVES = text("""
+_LIVES = text(f"""
     SELECT m.id, m.lifecycle, m.frozen, life.to_lifecycle, coalesce(ice.event = 'freeze', false) AS froze
     FROM memcubes m
     LEFT JOIN LATERAL (
@@ -61,7 +68,8 @@ _LIVES = text("""
     LEFT JOIN LATERAL (
       SELECT e.event FROM cube_events e WHERE e.cube_id = m.id AND e.event IN ('freeze', 'unfreeze')
       ORDER BY e.created_at DESC, e.id DESC LIMIT 1) ice ON true
-    WHERE m.lifecycle <> coalesce(life.to_lifecycle, 'activated') OR m.frozen <> coalesce(ice.event = 'freeze', false)
+    WHERE {_OF_PART} AND (m.lifecycle <> coalesce(life.to_lifecycle, 'activated')
+      OR m.frozen <> coalesce(ice.event = 'freeze', false))
     ORDER BY m.id LIMIT :limit""")
 _OLD_JOBS = text("""
     SELECT id, task, status, error ->> 'code' AS error, extract(epoch FROM now() - created_at)::bigint AS age_s
@@ -133,16 +141,23 @@ async def mark(work: UnitOfWork, reached: dict[str, tuple[int, str | None]]) -> 
     )
 
 
-async def wrong_heads(work: UnitOfWork, limit: int) -> Sequence[RowMapping]:
-    return await work.all(_HEADS, limit=limit)
+async def part(work: UnitOfWork, *, after: str, limit: int) -> tuple[str, bool]:
+    """The id of the last of the next so many cubes, and whether there may be more."""
+    row = await work.one(_PART, after=after, limit=limit)
+    return str(row["last"] or after), bool(row["count"] == limit)
 
 
-async def wrong_counters(work: UnitOfWork, limit: int) -> Sequence[RowMapping]:
-    return await work.all(_COUNTERS, limit=limit)
+async def wrong_heads(work: UnitOfWork, **of: Any) -> Sequence[RowMapping]:
+    """Of the cubes beyond `after` up to `last`, and of those in `also`."""
+    return await work.all(_HEADS, **of)
 
 
-async def wrong_lives(work: UnitOfWork, limit: int) -> Sequence[RowMapping]:
-    return await work.all(_LIVES, limit=limit)
+async def wrong_counters(work: UnitOfWork, **of: Any) -> Sequence[RowMapping]:
+    return await work.all(_COUNTERS, **of)
+
+
+async def wrong_lives(work: UnitOfWork, **of: Any) -> Sequence[RowMapping]:
+    return await work.all(_LIVES, **of)
 
 
 async def old_jobs(work: UnitOfWork, *, queued_s: float, lapsed_s: float, limit: int) -> Sequence[RowMapping]:

@@ -70,3 +70,14 @@ def test_what_is_the_others_is_in_no_archive(live: Live, spoken: str) -> None:
         for wanted in ({"conversation_id": spoken}, {"cube_ids": [cube]}, {"user_id": "ada"}):
             told = problem(stranger.post("/v1/cubes/export", json=wanted), 404, "not_found")
             assert "one" not in told["detail"]
+
+
+def test_a_user_takes_out_what_is_their_own(live: Live, spoken: str) -> None:
+    """On behalf of a user, the database shows what that user may see: of anybody else there is nothing to export."""
+    with live.client() as client:
+        theirs = live.conversation(client, "somebody else")
+        mine = {"X-Memos-User": "ada"}
+        own = client.post("/v1/cubes/export", json={"conversation_id": spoken}, headers=mine)
+        assert own.status_code == 200, own.text
+        for wanted in ({"conversation_id": theirs}, {"user_id": "somebody else"}):
+            problem(client.post("/v1/cubes/export", json=wanted, headers=mine), 404, "not_found")

@@ -9,9 +9,11 @@ from memos.backup import ledger
 from memos.backup.folder import LEDGER
 from memos.embedded import backup as module
 from memos.embedded.backup import backup
+from memos.embedded.restore import restore
 from memos.kit.ids import new_id
 from tests.api.talk import eventually, look, say, settled
-from tests.backup.conftest import QUIET
+from tests.backup.conftest import QUIET, settings
+from tests.embedded.harness import folder
 from tests.support.live import Live, serve
 from tests.support.postgres import Cluster
 
@@ -30,6 +32,19 @@ def test_it_says_what_it_does_not_cover(live: Live, tmp_path: Path) -> None:
     held = look(live, "SELECT DISTINCT blob_id FROM memcube_versions WHERE blob_id IS NOT NULL")
     assert named == {row["blob_id"] for row in held}
     assert told["payload_bytes"] == sum(payload.bytes for payload in backups.payloads_in(tmp_path / "made"))
+
+
+@pytest.mark.timeout(240)
+def test_it_is_restored_into_a_data_directory(live: Live) -> None:
+    with folder() as place:
+        with live.client() as client:
+            settled(client, _spoken(live))
+        changes = {"database_admin_url": live.database.admin, "blob_url": (live.data_dir / "blobs").as_uri()}
+        backup(live.settings.model_copy(update=changes), place / "made", QUIET)
+        told = restore(settings(place / "data"), place / "made", QUIET)
+        versions = look(live, "SELECT count(*) AS n FROM memcube_versions")
+        assert told["versions_checked"] == versions[0]["n"]
+        assert "MEMOS_SECRET" in told["notes"][0]
 
 
 def _spoken(live: Live) -> str:
@@ -67,8 +82,8 @@ def test_a_running_service_keeps_the_ledger_beside_its_backups(postgres_cluster:
     with serve(postgres_cluster.database(), **changes) as live, live.client() as client:
         beside, away = tmp_path / "beside", tmp_path / "away"
         beside.mkdir()
-        for folder in (beside, away):
-            ledger.remember_place(live.data_dir, folder)
+        for kept in (beside, away):
+            ledger.remember_place(live.data_dir, kept)
         assert ledger.places(live.data_dir) == [away, beside]
         began = live.conversation(client, "walter")
         settled(client, began)

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from memos.cli.main import app
 from memos.cubes.versions import blob_key
-from memos.invariants import chains
+from memos.invariants import chains, rows, store
 from memos.invariants.blobs import NoOrphanBlobs
 from memos.invariants.registry import INVARIANTS
 from memos.invariants.store import REFERENCES
@@ -175,7 +175,7 @@ def test_a_missing_and_a_cut_payload_are_named(service: Live, client: httpx2.Cli
 
 
 def test_an_audit_row_that_was_changed_is_named(service: Live, client: httpx2.Client) -> None:
-    post(client, "/v1/conversations", {"user_id": "ada"})
+    post(client, "/v1/keys", {"name": "to be audited", "scopes": ["read"]})
     first = "SELECT c.audit_id, l.by FROM audit_chain c JOIN audit_log l ON l.id = c.audit_id WHERE c.seq = 1"
     eventually(lambda: look(service, first), 20)
     mended(client, "audit_chain")
@@ -288,11 +288,58 @@ def test_a_line_is_checked_once_and_then_again_in_its_turn(
         assert look(service, "SELECT number FROM chain_marks WHERE cube_id = %s", cube) == [{"number": 2}]
         seen, everything = await chains.check_all(work)
         assert (seen, [f.subject for f in everything]) == (5, [cube]), "beyond what is broken nothing is read"
-        planted(service, "UPDATE memcube_versions SET epoch = 0 WHERE cube_id = %s AND number = 3", cube)
-        assert await invariant.check(work) == []
+
+    async def mended_after() -> None:
+        try:
+            await run()
+        finally:
+            planted(service, "UPDATE memcube_versions SET epoch = 0 WHERE cube_id = %s AND number = 3", cube)
+        assert await invariant.check(runtime.database.single(tenant["id"])) == []
         await runtime.database.aclose()
 
-    asyncio.run(run())
+    asyncio.run(mended_after())
+
+
+def test_cubes_are_looked_at_in_parts(service: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One cube at a time: each run the next, and what was found before until it is mended."""
+    monkeypatch.setattr(rows, "PART", 1)
+    (tenant,) = look(service, "SELECT id FROM tenants")
+    cubes = [row["id"] for row in look(service, "SELECT id FROM memcubes ORDER BY id")]
+    assert len(cubes) == 2
+    runtime = Runtime(settings_for(service.database, service.data_dir))
+    invariant = rows.UsageCounters(runtime.tools)
+    remembered: list[str] = []
+
+    async def before(*_: Any) -> list[str]:
+        return remembered
+
+    async def run() -> list[list[str]]:
+        work = runtime.database.single(tenant["id"])
+        # The schedule runs beside this; the place is this test's own.
+        place = {"at": ""}
+
+        async def at(*_: Any) -> str:
+            return place["at"]
+
+        async def put(_work: Any, _name: str, reached: str) -> None:
+            place["at"] = reached
+
+        monkeypatch.setattr(store, "place", at)
+        monkeypatch.setattr(store, "set_place", put)
+        monkeypatch.setattr(store, "found_before", before)
+        seen = []
+        for _ in range(4):
+            remembered[:] = [finding.subject for finding in await invariant.check(work)]
+            seen.append(list(remembered))
+        await runtime.database.aclose()
+        return seen
+
+    planted(service, "UPDATE memcubes SET writes = writes + 7 WHERE id = %s", cubes[1])
+    try:
+        seen = asyncio.run(run())
+    finally:
+        planted(service, "UPDATE memcubes SET writes = writes - 7 WHERE id = %s", cubes[1])
+    assert seen == [[], [cubes[1]], [cubes[1]], [cubes[1]]]
 
 
 def test_one_that_cannot_look_says_so_and_keeps_no_other_from_it(service: Live, client: httpx2.Client) -> None:
