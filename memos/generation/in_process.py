@@ -207,8 +207,9 @@ class InProcessGenerator(Generic[S]):
 
     async def diff(self, before: StateRef, after: StateRef) -> Difference:
         assert_no_open_transaction()
-        one, other = await self._resolve(before), await self._resolve(after)
-        return await self._compute.run(lambda: self._engine.diff(one, other))
+        with self._in_flight.one("diff"):
+            one, other = await self._resolve(before), await self._resolve(after)
+            return await self._compute.run(lambda: self._engine.diff(one, other))
 
     async def diff_tensors(self, before: TensorsRef, after: TensorsRef) -> Difference:
         assert_no_open_transaction()
@@ -222,8 +223,9 @@ class InProcessGenerator(Generic[S]):
     async def merge(self, base: StateRef, ours: StateRef, theirs: StateRef, blob_key: str) -> Advanced:
         """The same states give the same bytes, so doing it twice under one key is harmless."""
         assert_no_open_transaction()
-        states = [await self._resolve(ref) for ref in (base, ours, theirs)]
-        return await self._made(lambda: self._engine.merge(*states), blob_key)
+        with self._in_flight.one("merge"):
+            states = [await self._resolve(ref) for ref in (base, ours, theirs)]
+            return await self._made(lambda: self._engine.merge(*states), blob_key)
 
     async def start_payload(self) -> bytes:
         return self._start_payload

@@ -107,6 +107,7 @@ PAIRS: list[tuple[type[BaseModel], type[BaseModel]]] = [
         conversations,
         consolidation,
         cubes,
+        erasure,
         jobs,
         keys,
         policies,
