@@ -384,7 +384,7 @@ class FastDecoder:
     def _embed(self, windows: list[list[int]], rows: Sequence[int]) -> Tensor:
         """Inputs [n, D] of tokens given with their neighbours to the left, of these rows; -1 is none."""
         ids = torch.tensor(windows, device=self._table.device)
-        found = self._mounts.embedded(F.embedding(ids.clamp(0, len(self._table) - 1), self._table), ids, rows)
+        found = self._mounts.embedded(ids, rows)
         if not self._reach:
             return found[:, 0] * INPUT_SCALE
         return (found * self._shares * (ids >= 0)[..., None]).sum(1)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.engine.deltas import Delta
 
@@ -81,7 +82,7 @@ class Mounts:
             kept_down, kept_up = self._factors[name]
             kept_down[row, :, : down.shape[1]], kept_up[row, : len(up)] = down, up
         if len(mount.words) > self._words.shape[1]:
-            self._words = torch.nn.functional.pad(self._words, (0, 0, 0, len(mount.words) - self._words.shape[1]))
+            self._words = F.pad(self._words, (0, 0, 0, len(mount.words) - self._words.shape[1]))
         self._words[row, : len(mount.words)] = mount.words
         self._held[row] = len(mount.words)
 
@@ -91,17 +92,20 @@ class Mounts:
             return None
         return Additions({name: (down[rows], up[rows]) for name, (down, up) in self._factors.items()})
 
-    def embedded(self, found: Tensor, ids: Tensor, rows: Sequence[int]) -> Tensor:
-        """Vectors [n, w, D] of ids [n, w], with those of the rows' own words in their places."""
+    def embedded(self, ids: Tensor, rows: Sequence[int]) -> Tensor:
+        """Vectors [n, w, D] of ids [n, w]; those of the rows' own words stand behind the table's."""
+        if not self._held:
+            return F.embedding(ids.clamp_min(0), self._table)
+        found = F.embedding(ids.clamp(0, len(self._table) - 1), self._table)
         own = ids >= len(self._table)
-        if self._held and bool(own.any()):
+        if bool(own.any()):
             whose = torch.tensor(rows, device=ids.device)[:, None].expand_as(ids)[own]
             found[own] = self._words[whose, ids[own] - len(self._table)]
         return found
 
     def scores(self, scores: Tensor, activations: Tensor, rows: Sequence[int]) -> Tensor:
         """Scores [n, C], and behind them those of the rows' own words where any of them has some."""
-        if not any(self._held.get(row) for row in rows):
+        if not self._held or not any(self._held.get(row) for row in rows):
             return scores
         own = torch.bmm(self._words[list(rows)], activations[:, :, None])
         return torch.cat((scores, own[..., 0]), dim=1)
@@ -115,5 +119,4 @@ class Mounts:
         kept_down, kept_up = self._factors[name]
         missing = down[1] - kept_down.shape[2]
         if missing > 0:
-            pad = torch.nn.functional.pad
-            self._factors[name] = (pad(kept_down, (0, missing)), pad(kept_up, (0, 0, 0, missing)))
+            self._factors[name] = (F.pad(kept_down, (0, missing)), F.pad(kept_up, (0, 0, 0, missing)))
