@@ -39,6 +39,8 @@ async def get(work: UnitOfWork, conversation_id: str) -> RowMapping | None:
 
 
 async def listing(work: UnitOfWork, *, user_id: str | None, before: str | None, limit: int) -> Sequence[RowMapping]:
+    if user_id is None and work.actor.kind == "person":
+        user_id = work.actor.user_id or ""  # theirs are all they see; said aloud, the index finds them
     return await work.all(_LIST, user_id=user_id, before=before, limit=limit)
 
 

@@ -72,14 +72,19 @@ _LOCK_CUBE = text(f"""
     SELECT {_CUBE}, c.erasing_by IS DISTINCT FROM nullif(current_setting('memos.erasing', true), '')
       AND c.erasing_by IS NOT NULL AS held
     FROM memcubes c WHERE c.id = :id FOR UPDATE""")
-_LIST_CUBES = text(f"""
-    SELECT {_CUBE} FROM memcubes c
-    WHERE (CAST(:kind AS text) IS NULL OR c.kind = :kind)
+_LIST_CUBES = """
+    SELECT {columns} FROM memcubes c
+    WHERE {among} (CAST(:kind AS text) IS NULL OR c.kind = :kind)
       AND (CAST(:lifecycle AS text) IS NULL OR c.lifecycle = :lifecycle)
       AND (CAST(:user_id AS text) IS NULL OR c.user_id = :user_id)
       AND (CAST(:conversation_id AS text) IS NULL OR c.conversation_id = :conversation_id)
       AND (CAST(:before AS text) IS NULL OR c.id < :before)
-    ORDER BY c.id DESC LIMIT :limit""")
+    ORDER BY c.id DESC LIMIT :limit"""
+_LIST_CUBES_ALL = text(_LIST_CUBES.format(columns=_CUBE, among=""))
+# Of the few cubes that a person may see among many, rather than of all that the policies then take away.
+_LIST_CUBES_SEEN = text(
+    _LIST_CUBES.format(columns=_CUBE, among="c.id IN (SELECT s.id FROM memos_in_sight() AS s(id)) AND")
+)
 _GET_VERSION = text(
     f"SELECT {_VERSION}, v.written FROM memcube_versions v WHERE v.cube_id = :cube_id AND v.number = :number"
 )
@@ -253,7 +258,8 @@ async def get_cube(work: UnitOfWork, cube_id: str) -> RowMapping | None:
 
 
 async def list_cubes(work: UnitOfWork, **filters: Any) -> Sequence[RowMapping]:
-    return await work.all(_LIST_CUBES, **filters)
+    seen = work.actor.kind == "person" and filters["user_id"] is None
+    return await work.all(_LIST_CUBES_SEEN if seen else _LIST_CUBES_ALL, **filters)
 
 
 async def get_version(work: UnitOfWork, cube_id: str, number: int) -> RowMapping | None:

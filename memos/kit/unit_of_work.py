@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from memos.kernel.access import SERVICE
+from memos.kernel.access import SERVICE, Actor
 from memos.kit.actor import TenantView, Witness, settings_of
 from memos.kit.errors import Forbidden, Unavailable
 from memos.kit.transactions import OPEN
@@ -99,7 +99,8 @@ class UnitOfWork:
 
     def __init__(self, engine: AsyncEngine, tenant_id: str) -> None:
         self.tenant_id = tenant_id
-        self._bind = _binding(tenant_id)
+        self.actor = tenant_id.actor if isinstance(tenant_id, TenantView) else SERVICE
+        self._bind = _binding(str(tenant_id), self.actor)
         self._witness = _witness(tenant_id)
         self._engine = engine
         self._checkout = Checkout(engine)
@@ -190,8 +191,7 @@ class UnitOfWork:
 
     def _refused(self, error: BaseException) -> NotYours | None:
         """Row-level security refused what a limited actor wanted to write."""
-        limited = isinstance(self.tenant_id, TenantView) and self.tenant_id.actor.limited
-        return NotYours() if limited and isinstance(error, psycopg.errors.InsufficientPrivilege) else None
+        return NotYours() if self.actor.limited and isinstance(error, psycopg.errors.InsufficientPrivilege) else None
 
     async def _commit(self) -> None:
         ended = (await self._send([(_COMMIT, {})]))[-1]
@@ -216,10 +216,9 @@ class SingleStatement(UnitOfWork):
         return ended[2:-1]
 
 
-def _binding(tenant_id: str) -> Wanted:
+def _binding(tenant_id: str, actor: Actor) -> Wanted:
     """How the tenant, and the actor if it is to be narrowed, are bound."""
-    actor = tenant_id.actor if isinstance(tenant_id, TenantView) else SERVICE
-    bare = {"tenant": str(tenant_id)}
+    bare = {"tenant": tenant_id}
     return (_BIND_ACTOR, bare | settings_of(actor)) if actor.limited else (_BIND, bare)
 
 

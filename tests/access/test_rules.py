@@ -34,6 +34,9 @@ GRANT = text("""
       revoked_by)
     VALUES (:tenant_id, :id, :cube_id, :kind, :grantee, :permission, 'task:test',
             CASE WHEN :revoked THEN now() END, CASE WHEN :revoked THEN 'task:test' END) ON CONFLICT DO NOTHING""")
+NO_FILTERS: dict[str, Any] = {
+    "kind": None, "lifecycle": None, "user_id": None, "conversation_id": None, "before": None, "limit": 50,
+}  # fmt: skip
 GRANTEES = [*product(["user"], USERS), *product(["agent"], AGENTS), *product(["role"], ROLES)]
 
 
@@ -141,6 +144,8 @@ async def _check(database: Database, tenant_id: str, made: dict[str, Wanted], ac
         assert [row["id"] for row in await work.all(SEEN)] == readable, actor
         assert [row["cube_id"] for row in await work.all(SEEN_WORDS)] == readable, actor
         assert [row["id"] for row in await work.all(FILTERED)] == readable, actor
+        listed = await cubes.list_cubes(work, **NO_FILTERS)
+        assert sorted(row["id"] for row in listed) == readable, actor
     async with database.unit_of_work(tenant_id) as work:
         rows: dict[str, Any] = {id: await cubes.get_cube(work, id) for id in made}
         for id, one in made.items():
