@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from memos.embedded.spawn import spawn as real_spawn
 from memos.generation.distiller import Lesson, Trained
 from memos.generation.engine import StateRejected
 from memos.generation.port import ModelUnavailable, NothingToTeach
@@ -35,11 +36,10 @@ def drained(training: Any) -> tuple[list[int], Trained]:
 def children(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
     """Children that are a shell script each: what they do is what `tmp_path/script` says; their commands are kept."""
     commands: list[list[str]] = []
-    real = distiller.spawn
 
     def spawn(command: Any, **options: Any) -> Any:
         commands.append([str(part) for part in command])
-        return real(["/bin/sh", str(tmp_path / "script"), str(command[3])], **options)
+        return real_spawn(["/bin/sh", str(tmp_path / "script"), str(command[3])], **options)
 
     monkeypatch.setattr(distiller, "spawn", spawn)
     return commands
