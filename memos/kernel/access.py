@@ -3,7 +3,8 @@
     owner    its user, in person or through the agent it was made with; of a cube without a user, its agent while it
              acts for no user
     shared   the owner, and whom it is granted to
-    tenant   everybody of the tenant may read it; to change it needs the owner or a grant to write
+    tenant   everybody of the tenant may read it; to change it needs the owner or a grant to write; only the application
+             or an admin makes one so
     secret   its owner alone, and admins, whose reading is audited: no visibility and no grant opens it
 
 A key that acts for the tenant's application, and for nobody in particular, reads and changes all but secret cubes.

@@ -105,8 +105,9 @@ CREATE POLICY actor ON turns AS RESTRICTIVE TO memos_app
   USING (memos_actor() IS DISTINCT FROM 'person' OR memos_sees_conversation(conversation_id));
 CREATE POLICY actor ON memcubes AS RESTRICTIVE TO memos_app
   USING (memos_actor() IS NULL OR memos_reads(id, user_id, agent_id, visibility, sensitivity));
+-- What all of a tenant read is the application's to say, and not one user's.
 CREATE POLICY actor_adds ON memcubes AS RESTRICTIVE FOR INSERT TO memos_app
-  WITH CHECK (memos_actor() IS DISTINCT FROM 'person' OR memos_owns(user_id, agent_id));
+  WITH CHECK (memos_actor() IS DISTINCT FROM 'person' OR (memos_owns(user_id, agent_id) AND visibility <> 'tenant'));
 CREATE POLICY actor ON memcube_versions AS RESTRICTIVE TO memos_app
   USING (memos_actor() IS NULL OR memos_sees_cube(cube_id));
 CREATE POLICY actor_adds ON memcube_versions AS RESTRICTIVE FOR INSERT TO memos_app
@@ -128,6 +129,9 @@ BEGIN
   IF (OLD.user_id, OLD.agent_id, OLD.visibility, OLD.sensitivity) IS DISTINCT FROM
      (NEW.user_id, NEW.agent_id, NEW.visibility, NEW.sensitivity) AND NOT memos_owns(OLD.user_id, OLD.agent_id) THEN
     RAISE EXCEPTION 'only its owner says who may see this cube' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  IF NEW.visibility = 'tenant' AND OLD.visibility <> 'tenant' THEN
+    RAISE EXCEPTION 'only the application makes a cube tenant-wide' USING ERRCODE = 'insufficient_privilege';
   END IF;
   RETURN NEW;
 END $$;

@@ -205,3 +205,49 @@ def test_a_shared_cubes_lineage_shows_nothing_that_is_not_shared(
     seen = bob.get(f"/v1/cubes/{made}/lineage").json()
     assert [node["cube_id"] for node in seen["nodes"]] == [made]
     assert seen["edges"] == []
+
+
+def test_what_a_grant_to_read_and_one_to_write_allow(
+    live: Live, client: httpx2.Client, ada: httpx2.Client, bob: httpx2.Client
+) -> None:
+    cube = post(ada, "/v1/cubes", {"text": "mine", "user_id": "ada"}).json()["id"]
+    one = f"/v1/cubes/{cube}"
+    calls: list[tuple[str, str, dict[str, Any], dict[str, str]]] = [
+        ("POST", f"{one}/versions", {"text": "ours"}, {"If-Match": "0"}),
+        ("PATCH", one, {"priority": 5}, {}),
+        ("POST", f"{one}/freeze", {"frozen": True, "reason": "for now"}, {}),
+        ("POST", f"{one}/freeze", {"frozen": False, "reason": "again"}, {}),
+        ("POST", f"{one}/transition", {"to": "archived", "reason": "old"}, {}),
+        ("POST", f"{one}/transition", {"to": "activated", "reason": "new"}, {}),
+    ]
+    _grant(ada, cube)
+    for method, path, body, headers in (calls[0], calls[1], calls[2], calls[4]):
+        problem(bob.request(method, path, json=body, headers=headers), 403, "not_yours")
+    assert ada.get(one).json()["head_version"] == 0
+    _grant(ada, cube, "write")
+    for method, path, body, headers in calls:
+        assert bob.request(method, path, json=body, headers=headers).is_success, path
+    assert ada.get(f"{one}/versions/1/payload").text == "ours"
+    for body in ({"visibility": "tenant"}, {"visibility": "owner"}, {"sensitivity": "secret"}):
+        problem(bob.patch(one, json=body), 403, "not_yours")
+    problem(bob.post(f"{one}/split", json={"parts": [{"text": "a"}, {"text": "b"}]}), 403, "not_yours")
+
+
+def test_what_is_tenant_wide_is_the_applications_to_say(client: httpx2.Client, ada: httpx2.Client) -> None:
+    body = {"text": "for all", "user_id": "ada", "visibility": "tenant"}
+    problem(ada.post("/v1/cubes", json=body), 403, "not_yours")
+    mine = post(ada, "/v1/cubes", {"text": "mine", "user_id": "ada"}).json()["id"]
+    problem(ada.patch(f"/v1/cubes/{mine}", json={"visibility": "tenant"}), 403, "not_yours")
+    assert client.patch(f"/v1/cubes/{mine}", json={"visibility": "tenant"}).json()["visibility"] == "tenant"
+    assert post(client, "/v1/cubes", body).status_code == 201
+    assert ada.patch(f"/v1/cubes/{mine}", json={"visibility": "shared"}).json()["visibility"] == "shared"
+
+
+def test_nobody_remembers_for_somebody_else(ada: httpx2.Client, bob: httpx2.Client, client: httpx2.Client) -> None:
+    problem(bob.post("/v1/cubes", json={"text": "ada said so", "user_id": "ada"}), 403, "not_yours")
+    problem(bob.post("/v1/cubes", json={"text": "somebody said so", "agent_id": "shop"}), 403, "not_yours")
+    app = post(client, "/v1/keys", {"name": "app", "scopes": ["app"]}).json()["key"]
+    secret = {"text": "hush", "user_id": "ada", "sensitivity": "secret"}
+    refused = client.post("/v1/cubes", json=secret, headers={"Authorization": f"Bearer {app}"})
+    problem(refused, 403, "not_yours")  # the application could not read it
+    assert post(ada, "/v1/cubes", secret).json()["sensitivity"] == "secret"
