@@ -37,12 +37,14 @@ from memos.kit.db import Database
 from memos.kit.errors import MemosError, Unavailable
 from memos.kit.unit_of_work import UnitOfWork
 from memos.kit.wakeups import OUTBOX, Wakeups
+from memos.outbox import store as outbox
 from memos.processes import store as processes
 from memos.processes.service import ERASURE
 from memos.turns.service import conversation_channel
 
 LOG = structlog.get_logger(__name__)
 BATCH = 200
+KEEP_LEDGER = "keep_ledger"  # the task of memos.backup, which knows erasures and is not known here
 POLL_S = 0.1
 PATIENCE_S = 20.0  # of one run; after it the job is tried again
 
@@ -93,6 +95,8 @@ class EraseTask:
                 if other is None:
                     await self._take_hold(work, row, await _reached(work, row))
                     await store.held(work, row["id"], revision)
+                    # On record beside the backups before anything goes: a restore must know of it.
+                    await outbox.record(work, task=KEEP_LEDGER, subject=row["id"], turn_id=None)
                     work.after_commit(lambda: self.wakeups.wake(ERASURE))
                     return
             if asyncio.get_running_loop().time() > deadline:

@@ -25,8 +25,8 @@ WORDS_OF_OTHERS = frozenset(
     api_keys.name api_keys.roles audit_log.details confirmations.name consolidation_proposals.reason
     consolidation_steps.outcome_reason consolidation_steps.reason consolidations.wanted distil_runs.error
     distil_runs.reason erasure_items.details erasures.receipt erasures.roots invariant_findings.detail
-    invariant_findings.name invariant_runs.error invariant_runs.name policies.name policies.rule policy_decisions.outcome_reason
-    policy_decisions.reason schedules.name scopes.name tenants.name
+    invariant_findings.name invariant_runs.error invariant_runs.name policies.name policies.rule
+    policy_decisions.outcome_reason policy_decisions.reason schedules.name scopes.name tenants.name
     """.split()
 )
 _COLUMNS = """
