@@ -13,9 +13,18 @@ SCHEMAS = "#/components/schemas/"
 
 def methods_of(app: FastAPI, path: str) -> set[str]:
     """The methods that a path takes, for `Allow`."""
-    documented = app.openapi()["paths"].items()
-    found = [set(operations) for template, operations in documented if _matches(template, path)]
+    paths = app.openapi()["paths"]
+    # What is documented under its own name is not a parameter of another path.
+    templates = [path] if path in paths else [template for template in paths if _matches(template, path)]
+    found = [set(paths[template]) for template in templates]
     return {method.upper() for methods in found for method in methods} or {"GET", "HEAD"}
+
+
+def undocumented_method(app: FastAPI, path: str, method: str) -> bool:
+    """Whether a path is documented under its own name, and without this method: `PATCH /v1/cubes/merge`, which would
+    otherwise be taken for a cube called merge."""
+    operations = app.openapi()["paths"].get(path)
+    return operations is not None and method.lower() not in operations
 
 
 def _matches(template: str, path: str) -> bool:

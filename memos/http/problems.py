@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from memos.http.openapi import methods_of
+from memos.http.openapi import methods_of, undocumented_method
 from memos.kit.errors import Invalid, MemosError, NotFound, TooLarge
 from memos.kit.unit_of_work import translated
 
@@ -73,6 +73,8 @@ async def _memos_error(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if undocumented_method(request.app, request.url.path, request.method):
+        return _not_allowed(request)
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return respond(MalformedJson(f"the body is not JSON: {_plain(first.get('ctx', {}).get('error', ''))}"), request)
@@ -89,9 +91,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return respond(NotFound(f"there is nothing at {_plain(request.url.path)}"), request)
     if error.status_code == 405:
-        allow = ", ".join(sorted(methods_of(request.app, request.url.path)))
-        error_here = MethodNotAllowed(f"{_plain(request.method)} is not taken here, {allow} is")
-        return respond(error_here, request, {"Allow": allow})
+        return _not_allowed(request)
     if error.status_code == 413:
         return respond(TooLarge(error.detail), request)
     if error.status_code == 400:
@@ -100,6 +100,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return JSONResponse(
         problem_of(mapped, request) | {"status": error.status_code}, error.status_code, None, MEDIA_TYPE
     )
+
+
+def _not_allowed(request: Request) -> Response:
+    allow = ", ".join(sorted(methods_of(request.app, request.url.path)))
+    error = MethodNotAllowed(f"{_plain(request.method)} is not taken here, {allow} is")
+    return respond(error, request, {"Allow": allow})
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -117,6 +117,9 @@ def test_a_405_names_what_the_path_takes(client: httpx2.Client, conversation: st
         ("PATCH", "/v1/keys", "GET, POST"),
         ("GET", f"/v1/keys/{new_id('key')}", "DELETE"),
         ("POST", "/healthz", "GET"),
+        ("PATCH", "/v1/cubes/export", "POST"),
+        ("GET", "/v1/cubes/import", "POST"),
+        ("DELETE", "/v1/cubes/merge", "POST"),
     ):
         refused = client.request(method, path)
         problem(refused, 405, "method_not_allowed")

@@ -9,6 +9,7 @@ Two checks replace its own where a JSON Schema cannot say what the contract says
 The key that the fuzzer uses must outlive its own `DELETE /v1/keys/{key_id}`: that one id is not sent.
 """
 
+import itertools
 import os
 import re
 from pathlib import Path
@@ -27,6 +28,7 @@ REFUSED_BY_MEANING = (
     "bad_cursor", "idempotency_key_reused", "limited_admin", "in_the_future", "system_time_only", "owner_missing",
     "valid_to_before_valid_from", "named_twice", "delta_owner", "nothing_named", "not_learnable",
 )  # fmt: skip
+IMPORTS = itertools.count()
 NO_ARCHIVE = ("archive_unreadable", "archive_tampered")
 OUT_OF_CALENDAR = "must lie between the years"
 NOT_A_PROBLEM = ("GET /readyz",)  # says in its own words what is not ready
@@ -40,9 +42,9 @@ def _code(response: Any) -> str:
 
 @schemathesis.check
 def data_that_fits_is_accepted(ctx: Any, response: Any, case: Any) -> bool | None:
-    refused = _code(response) in (*REFUSED_BY_MEANING, *NO_ARCHIVE) or OUT_OF_CALENDAR in response.text
-    if response.status_code == 422 and refused:
-        return None
+    if response.status_code == 422:
+        if _code(response) in (*REFUSED_BY_MEANING, *NO_ARCHIVE) or OUT_OF_CALENDAR in response.text:
+            return None
     return positive_data_acceptance(ctx, response, case)
 
 
@@ -76,8 +78,9 @@ def _learnable(body: dict[str, Any]) -> None:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    if case.operation.label == "POST /v1/cubes/import" and isinstance(case.body, bytes) and len(case.body) % 3 == 0:
+    if case.operation.label == "POST /v1/cubes/import" and case.method == "POST" and next(IMPORTS) % 3 == 0:
         case.body = ARCHIVE  # no chance makes one
+        case.query = {}  # nor is another user's name what is looked for here
     if case.path_parameters and case.path_parameters.get("key_id") == OWN_KEY:
         case.path_parameters["key_id"] = f"key_{'0' * 32}"
     if case.operation.label == "POST /v1/deltas" and isinstance(case.body, dict) and "user_id" in case.body:
