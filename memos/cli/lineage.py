@@ -105,6 +105,8 @@ class _Drawing:
         for edge in found.edges:
             self._links[edge.child].append((f"<- {edge.relation}", edge.parent))
             self._links[edge.parent].append((f"-> {edge.relation}", edge.child))
+        for links in self._links.values():
+            links.sort(key=lambda link: link[0].endswith("recalls"))  # what it is made of before what it quotes
         self._drawn: set[str] = set()
 
     def cube(self, branch: "Tree", cube_id: str, came_by: frozenset[str] = frozenset()) -> None:

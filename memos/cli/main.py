@@ -15,6 +15,7 @@ from memos.cli.bench import bench_app
 from memos.cli.chat import ask, chat
 from memos.cli.command import command
 from memos.cli.consolidate import consolidate, proposals_app
+from memos.cli.cubes import cubes_app
 from memos.cli.distil import deltas, distil
 from memos.cli.doctor.command import doctor
 from memos.cli.erase import erase
@@ -57,6 +58,7 @@ command(app)(restore)
 command(app)(erase)
 command(app)(distil)
 command(app)(deltas)
+app.add_typer(cubes_app, name="cubes")
 app.add_typer(policies_app, name="policies")
 command(app)(consolidate)
 app.add_typer(proposals_app, name="proposals")

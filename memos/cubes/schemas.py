@@ -258,7 +258,7 @@ class Governance(Answer):
     expires_at: datetime | None
 
 
-class Use(Answer):
+class PlaceOfUse(Answer):
     """One place where it was of use."""
 
     reads: int
@@ -271,7 +271,7 @@ class Behavioural(Answer):
     reads: int
     last_read_at: datetime | None
     writes: int
-    context: dict[str, Use] = Field(
+    context: dict[str, PlaceOfUse] = Field(
         description="The contextual fingerprint: the sixteen places (conversations, agents, callers) that read it last."
     )
 

@@ -35,6 +35,7 @@ class Call(Generic[T]):
     params: Mapping[str, str | int] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     content: bytes | None = None  # a body that is no JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
     idempotency_key: str | None = None
     needs_key: bool = True
     answers: tuple[int, ...] = ()  # statuses beyond 2xx that carry an answer and not a problem

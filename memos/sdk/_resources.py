@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args
 
-from memos.sdk import _calls, _past
+from memos.sdk import _calls, _cubes, _past
 from memos.sdk._calls import Call
 from memos.sdk.models import Page, Turn
 from memos.sdk.pages import AsyncPages, Pages
@@ -170,6 +170,18 @@ class Cubes(_Resource):
     fork = _sends(_past.cubes_fork)
     export = _sends(_calls.cubes_export)
     import_archive = _sends(_calls.cubes_import_archive)
+    create = _sends(_cubes.cubes_create)
+    revise = _sends(_cubes.cubes_revise)
+    update = _sends(_cubes.cubes_update)
+    transition = _sends(_cubes.cubes_transition)
+    freeze = _sends(_cubes.cubes_freeze)
+    convert = _sends(_cubes.cubes_convert)
+    split = _sends(_cubes.cubes_split)
+    merge = _sends(_cubes.cubes_merge)
+    promote = _sends(_cubes.cubes_promote)
+    demote = _sends(_cubes.cubes_demote)
+    events = _pages(_cubes.cubes_events)
+    metadata = _sends(_cubes.cubes_metadata)
 
 
 class AsyncCubes(_AsyncResource):
@@ -188,6 +200,18 @@ class AsyncCubes(_AsyncResource):
     fork = _awaits(_past.cubes_fork)
     export = _awaits(_calls.cubes_export)
     import_archive = _awaits(_calls.cubes_import_archive)
+    create = _awaits(_cubes.cubes_create)
+    revise = _awaits(_cubes.cubes_revise)
+    update = _awaits(_cubes.cubes_update)
+    transition = _awaits(_cubes.cubes_transition)
+    freeze = _awaits(_cubes.cubes_freeze)
+    convert = _awaits(_cubes.cubes_convert)
+    split = _awaits(_cubes.cubes_split)
+    merge = _awaits(_cubes.cubes_merge)
+    promote = _awaits(_cubes.cubes_promote)
+    demote = _awaits(_cubes.cubes_demote)
+    events = _async_pages(_cubes.cubes_events)
+    metadata = _awaits(_cubes.cubes_metadata)
 
 
 class Users(_Resource):

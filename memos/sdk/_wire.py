@@ -62,7 +62,7 @@ def request_options(call: Call[Any], address: Address) -> dict[str, Any]:
             f"no API key for {address.url} was found",
             hint="Set MEMOS_API_KEY; the embedded service's key is in DATA_DIR/admin.key.",
         )
-    headers = {}
+    headers = dict(call.headers)
     if call.idempotency_key is not None:
         headers["Idempotency-Key"] = call.idempotency_key
     options: dict[str, Any] = {"method": call.method, "url": call.path, "params": dict(call.params), "headers": headers}

@@ -178,10 +178,17 @@ class Cube(Model):
     lifecycle: str
     frozen: bool
     head_version: int
+    semantic_type: str | None = None
+    origin: str = "user"
+    visibility: str = "owner"
+    sensitivity: str = "normal"
     priority: int
     tags: list[str] = Field(default_factory=list)
+    expires_at: datetime | None = None
+    model: str | None = None
     created_at: datetime
     reads: int = 0
+    last_read_at: datetime | None = None
     writes: int = 0
 
 
@@ -204,6 +211,8 @@ class Version(Model):
     turn_id: str | None = None
     turn_seq: int | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
     created_at: datetime
     created_by: str
 

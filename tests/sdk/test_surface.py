@@ -25,6 +25,7 @@ from memos.jobs import schemas as jobs
 from memos.keys import schemas as keys
 from memos.policies import schemas as policies
 from memos.sdk import client, deltas, erasures, errors, governance, models, pages, past, retention, streaming
+from memos.sdk import cubes as lives
 from memos.timemachine import schemas as timemachine
 from memos.turns import schemas as turns
 
@@ -41,7 +42,22 @@ def public(module: ModuleType) -> set[str]:
 
 def test_every_public_class_is_exported() -> None:
     found = set().union(
-        *(public(module) for module in (client, deltas, erasures, errors, governance, models, pages, past, retention, streaming))
+        *(
+            public(module)
+            for module in (
+                client,
+                lives,
+                deltas,
+                erasures,
+                errors,
+                governance,
+                models,
+                pages,
+                past,
+                retention,
+                streaming,
+            )
+        )
     )
     assert found - set(sdk.__all__) == {"Model"}
     assert set(sdk.__all__) - found == {"StreamEvent", "Address"}
@@ -99,7 +115,7 @@ def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
 
 PAIRS: list[tuple[type[BaseModel], type[BaseModel]]] = [
     (getattr(held, name), getattr(module, name))
-    for held in (models, deltas, erasures, governance, past, retention)
+    for held in (models, lives, deltas, erasures, governance, past, retention)
     for module in (
         access,
         audit,
