@@ -27,6 +27,7 @@ from memos.consolidation.texts import normalised, same_but_for_words
 
 MOST_IN_ONE = 20  # cubes of one merge
 FOLDED_AT_ONCE = 16  # episodes handed to the generator together
+BLOCK = 512
 MOST_STEPS = 1000  # of one run; what is beyond is found again by the next
 EPISODE = "episode"
 
@@ -89,11 +90,14 @@ def _superseded(
 ) -> Iterator[Step]:
     """Of a chain of three the two older ones each are replaced by the next, in one run."""
     held = [memories[place] for place in places]
-    near = vectors[list(places)] @ vectors[list(places)].T
+
+    def similarity(one: int, other: int) -> float:
+        return float(vectors[places[one]] @ vectors[places[other]])
+
     statements = [Statement(memory.content, memory.since) for memory in held]
     found: list[Contradiction] = []
     for detector in DETECTORS.values():
-        found += detector.detect(statements, lambda one, other: float(near[one, other]))
+        found += detector.detect(statements, similarity)
     replaced: set[int] = set()
     for pair in sorted(found, key=lambda pair: (held[pair.older].since, held[pair.older].cube_id)):
         if pair.older not in replaced:
@@ -107,7 +111,6 @@ def _merged(
     """The connected parts of the graph of near-duplicates."""
     held = [place for place in places if memories[place].cube_id not in taken]
     plain = [normalised(memories[place].content) for place in held]
-    near = vectors[held] @ vectors[held].T if held else np.zeros((0, 0))
     root = list(range(len(held)))
 
     def find(one: int) -> int:
@@ -116,11 +119,11 @@ def _merged(
         return one
 
     least = dict.fromkeys(root, 1.0)
-    for one, other in _pairs(near, plain, wanted.similarity):
+    for one, other, cosine in _pairs(vectors[held], plain, wanted.similarity):
         if plain[one] == plain[other] or same_but_for_words(memories[held[one]].content, memories[held[other]].content):
             a, b = sorted((find(one), find(other)))
             root[b] = a
-            least[a] = min(least[a], least[b], float(near[one, other]))
+            least[a] = min(least[a], least[b], cosine)
     parts: dict[int, list[Memory]] = defaultdict(list)
     for one, place in enumerate(held):
         parts[find(one)].append(memories[place])
@@ -132,14 +135,18 @@ def _merged(
             yield Step("merge", oldest, f"{len(oldest)} memories say the same: {why}")
 
 
-def _pairs(near: Vectors, plain: Sequence[str], similarity: float) -> Iterator[tuple[int, int]]:
-    """Those that are near enough, and those whose text is the same however their vectors came out."""
-    for one, other in np.argwhere(np.triu(near >= similarity - 1e-9, 1)):
-        yield int(one), int(other)
+def _pairs(vectors: Vectors, plain: Sequence[str], similarity: float) -> Iterator[tuple[int, int, float]]:
+    """Those that are near enough, with their cosine, and those whose text is the same however their vectors came out.
+    A block of rows at a time: all pairs of thousands would take hundreds of megabytes."""
+    for at in range(0, len(plain), BLOCK):
+        near = vectors[at : at + BLOCK] @ vectors.T
+        for row, other in np.argwhere(near >= similarity - 1e-9):
+            if at + row < other:
+                yield at + int(row), int(other), float(near[row, other])
     first: dict[str, int] = {}
     for place, found in enumerate(plain):
         if first.setdefault(found, place) != place:
-            yield first[found], place
+            yield first[found], place, 1.0
 
 
 def _folded(memories: Sequence[Memory]) -> Iterator[Step]:

@@ -4,6 +4,7 @@ Killed anywhere it goes on with the first step that has no outcome; delivered tw
 done by the other. While the model embeds or folds, no transaction is open; what it made is checked when it is written.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,7 +53,8 @@ class ConsolidateTask:
             memories = [by_column(row) for row in await store.memories(work, user_id=run["user_id"], most=wanted.most)]
         vectors = await self._embed(memories)
         can_fold = "fold" in wanted.steps and await self.generator.can_fold()
-        steps = plan(memories, vectors, wanted, can_fold=can_fold, now=datetime.now(UTC))
+        now = datetime.now(UTC)
+        steps = await asyncio.to_thread(plan, memories, vectors, wanted, can_fold=can_fold, now=now)
         async with self.database.unit_of_work(tenant_id) as work:
             if (await store.lock_run(work, run["id"]))["status"] != "queued":
                 return  # delivered twice, and the other one was first
