@@ -4,7 +4,8 @@ Builds the cubes in an embedded Postgres (correctly chained rows, copied in by t
 the chain checked afterwards), and then measures list, lineage to depth 10, `as_of` and diff: the service's own
 functions, and the REST route over loopback. With each goes the plan of every statement that one call sends, run again
 under EXPLAIN as the service's role. `before` is what the same calls took without the index of migration 0007. The
-floor is a transaction that selects nothing, and a route that looks at nothing, met by the same load.
+floor is a transaction that selects nothing, and a route that looks at nothing, met by the same load; `own_ms` is what
+a call takes of a processor, ours and the database's, which a busy machine changes little.
 
 Users are of unequal size: the greatest has about 3 in 100 of all cubes. A hundred cubes have long histories, one in
 seven begins with a fork or a merge of older ones. Which cubes and moments are asked for is drawn evenly, so most calls
@@ -84,28 +85,36 @@ class Bench:
         """Milliseconds of the function and of the route, and the plans of one call."""
         draw, function, path = self.calls[name]
         recorder = Recorder(self.live.database.app, self.filled.tenant_id)
-        figures: dict[str, list[float]] = {"function_ms": [], "function_cpu_ms": [], "rest_ms": []}
+        figures: dict[str, list[float]] = {"function_ms": [], "rest_ms": []}
         async with httpx2.AsyncClient(
             base_url=self.live.url, headers={"Authorization": f"Bearer {self.live.key}"}, timeout=60
         ) as client:
             for number in range(-10, count):
                 asked, address = draw(), path(**draw())
-                began_s, cpu_s = time.perf_counter(), time.thread_time()
+                began_s = time.perf_counter()
                 await function(**asked)
-                between_s, used_s = time.perf_counter(), time.thread_time() - cpu_s
+                between_s = time.perf_counter()
                 answer = await client.get(address)
                 ended_s = time.perf_counter()
                 assert answer.status_code in (200, 404), answer.text
                 if number >= 0:
                     figures["function_ms"].append((between_s - began_s) * 1000)
-                    figures["function_cpu_ms"].append(used_s * 1000)
                     figures["rest_ms"].append((ended_s - between_s) * 1000)
+        own_ms = [await self._own_ms(draw, function) for _ in range(min(count, 25))]
         with recorder:
             await function(**draw())
-        plans = recorder.plans()
-        database_ms = round(sum(plan["took_ms"] for plan in plans), 2)
         spreads = {key: spread(values, 2) for key, values in figures.items()}
-        return {**spreads, "database_ms_of_one": database_ms, "plans": plans}
+        return {**spreads, "own_ms": spread(own_ms, 2), "plans": recorder.plans()}
+
+    async def _own_ms(self, draw: Callable[[], Asked], function: Callable[..., Awaitable[Any]]) -> float:
+        """What a call takes of a processor: ours, and the database's by itself."""
+        recorder = Recorder(self.live.database.app, self.filled.tenant_id)
+        asked = draw()
+        with recorder:
+            began_s = time.thread_time()
+            await function(**asked)
+            used_s = time.thread_time() - began_s
+        return used_s * 1000 + recorder.database_ms()
 
     def _user(self) -> Asked:
         return {"user_id": f"user-{self._rng.randrange(self.filled.users)}"}
@@ -187,9 +196,11 @@ def run(postgres: Cluster, *, cubes: int, versions: int, users: int, calls: int,
         figures["stored_bytes"] = filled.stored_bytes
         print(f"built in {figures['built_in_s']} s", file=sys.stderr, flush=True)
         asyncio.run(_measure(live, filled, calls, figures))
-    kinds = ("function_ms", "rest_ms")
-    worst = {name: max(found[kind]["p95"] for kind in kinds) for name, found in figures["now"].items()}
-    return figures | {"worst_p95_ms": worst, "reached": all(value <= GOAL_MS for value in worst.values())}
+    for kind in ("own_ms", "function_ms", "rest_ms"):
+        worst = {name: found[kind]["p95"] for name, found in figures["now"].items()}
+        figures[f"p95_{kind}"] = worst
+        figures[f"reached_by_{kind}"] = all(value <= GOAL_MS for value in worst.values())
+    return figures
 
 
 async def _measure(live: Live, filled: Filled, calls: int, figures: dict[str, Any]) -> None:

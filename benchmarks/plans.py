@@ -38,20 +38,24 @@ class Recorder:
     ) -> None:
         unit_of_work.run_statement = self._real
 
-    def plans(self) -> list[dict[str, Any]]:
+    def plans(self, how: str = "ANALYZE, BUFFERS") -> list[dict[str, Any]]:
         url = make_url(self._address).set(drivername="postgresql").render_as_string(hide_password=False)
         found = []
         with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
             connection.execute("SELECT set_config('memos.tenant', %s, false)", [self._tenant_id])
             for sql, parameters in self._sent:
                 if not sql.strip().startswith(_CONTROL):
-                    took_ms, lines = min(_explained(connection, sql, parameters) for _ in range(RUNS))
+                    took_ms, lines = min(_explained(connection, how, sql, parameters) for _ in range(RUNS))
                     found.append({"statement": " ".join(sql.split()), "took_ms": took_ms, "plan": lines})
         return found
 
+    def database_ms(self) -> float:
+        """What the statements take by themselves."""
+        return float(sum(plan["took_ms"] for plan in self.plans("ANALYZE, TIMING OFF")))
 
-def _explained(connection: "psycopg.Connection[Any]", sql: str, parameters: Any) -> tuple[float, list[str]]:
-    rows = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS) {sql}", parameters).fetchall()
+
+def _explained(connection: "psycopg.Connection[Any]", how: str, sql: str, parameters: Any) -> tuple[float, list[str]]:
+    rows = connection.execute(f"EXPLAIN ({how}) {sql}", parameters).fetchall()
     lines = [_shortened(str(row["QUERY PLAN"])) for row in rows]
     return next(float(line.split()[2]) for line in lines if line.startswith("Execution Time")), lines
 

@@ -135,25 +135,32 @@ _LINEAGE = """
     WITH RECURSIVE reached (id, depth) AS (
       {seed}
       UNION
-      SELECT {other}, r.depth + 1 FROM reached r JOIN lineage_edges e ON {mine} = r.id {onward} WHERE r.depth < :depth
+      SELECT {other}, r.depth + 1 FROM reached r JOIN lineage_edges e ON {mine} = r.id {onward} WHERE {further}
     )
     SELECT id, min(depth) AS depth FROM reached GROUP BY id ORDER BY min(depth), id LIMIT :limit"""
 # Where a cube came from starts at its head; what came of it starts at any of its versions, all of which are there at
-# once: only what leads out of the cube goes on, or a long history would be walked again at every depth.
+# once: only what leads out of the cube goes on, or a long history would be walked again at every depth. A step from
+# version to version within a cube is called `revises` or `advances`; the rest has a small index of its own.
 _LINEAGE_UP = text(
     _LINEAGE.format(
         seed="SELECT head_version_id, 0 FROM memcubes WHERE id = :cube_id",
         other="e.parent_id",
         mine="e.child_id",
         onward="",
+        further="r.depth < :depth",
     )
 )
+_OUTSIDE = "JOIN memcube_versions o ON o.id = e.child_id AND o.cube_id <> :cube_id"
 _LINEAGE_DOWN = text(
     _LINEAGE.format(
-        seed="SELECT id, 0 FROM memcube_versions WHERE cube_id = :cube_id",
+        seed=f"""(SELECT v.id, 0 FROM memcube_versions v WHERE v.cube_id = :cube_id
+        UNION ALL
+        SELECT e.child_id, 1 FROM memcube_versions v JOIN lineage_edges e ON e.parent_id = v.id {_OUTSIDE}
+        WHERE v.cube_id = :cube_id AND e.relation NOT IN ('revises', 'advances'))""",
         other="e.child_id",
         mine="e.parent_id",
-        onward="JOIN memcube_versions v ON v.id = e.child_id AND v.cube_id <> :cube_id",
+        onward=_OUTSIDE,
+        further="r.depth > 0 AND r.depth < :depth",
     )
 )
 # Many versions are of few cubes: each cube is looked up once.

@@ -6,6 +6,9 @@ SET LOCAL ROLE memos_owner;
 -- The version of a cube that was its newest at a moment: one look.
 CREATE INDEX versions_by_time ON memcube_versions (cube_id, created_at);
 
+-- What leads from one cube to another: few of all edges, so that what came of a cube of many versions is found quickly.
+CREATE INDEX lineage_out ON lineage_edges (parent_id) WHERE relation NOT IN ('revises', 'advances');
+
 -- A version is later than the one before it. The service takes the time under the cube's lock and from this database's
 -- clock (memos/cubes/store.py); here it is held, so that no moment ever saw the versions of a cube out of order.
 CREATE FUNCTION memos_check_version_time() RETURNS trigger LANGUAGE plpgsql AS $$

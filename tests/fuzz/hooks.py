@@ -22,6 +22,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 LOG = Path(os.environ["MEMOS_FUZZ_LOG"])
 OWN_KEY = os.environ["MEMOS_FUZZ_KEY_ID"]
 CUBES = os.environ["MEMOS_FUZZ_CUBES"].split()
+OTHER_CONVERSATION = os.environ["MEMOS_FUZZ_OTHER"]
+CONVERSATION_ID = re.compile(r"conv_[0-9a-f]{32}")
 CUBE_ID = re.compile(r"cube_[0-9a-f]{32}")
 ARCHIVE = (Path(__file__).parents[1] / "data" / "archive-v1.memos.zip").read_bytes()
 REFUSED_BY_MEANING = (
@@ -85,6 +87,9 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         case.path_parameters["key_id"] = f"key_{'0' * 32}"
     if case.operation.label == "POST /v1/deltas" and isinstance(case.body, dict) and "user_id" in case.body:
         _learnable(case.body)
+    if case.operation.label.endswith("/merge") and isinstance(case.body, dict):
+        if CONVERSATION_ID.fullmatch(str(case.body.get("from_conversation_id"))):
+            case.body["from_conversation_id"] = OTHER_CONVERSATION  # no chance names one
     named = case.body.get("cube_ids") if isinstance(case.body, dict) else None
     if isinstance(named, list) and len(named) > 1 and all(CUBE_ID.fullmatch(str(one)) for one in named):
         case.body["cube_ids"] = CUBES  # no schema says which cubes there are

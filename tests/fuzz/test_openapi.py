@@ -70,6 +70,15 @@ def _delta(live: Live) -> str:
         return str(post(client, "/v1/deltas", {"user_id": "u", "cube_ids": [cube]}).json()["id"])
 
 
+def _parted(live: Live) -> tuple[str, str]:
+    """Two conversations to merge."""
+    with live.client() as client:
+        ours, theirs = live.conversation(client), live.conversation(client)
+        say(client, theirs, "hello")
+        live.settled(client, theirs)
+    return ours, theirs
+
+
 def _policy_run(live: Live) -> tuple[str, str]:
     """A policy with a run to look at."""
     with live.client() as client:
@@ -91,6 +100,7 @@ def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int)
     policy, run = _policy_run(live)
     consolidation, proposal = _consolidation(live)
     granted, grant = _grant(live)
+    ours, theirs = _parted(live)
     config.write_text(
         # NUL is refused wherever it is (tests/api/test_bad_input.py), which a schema of free-form metadata cannot say.
         "[generation]\nallow-x00 = false\n"
@@ -104,6 +114,14 @@ def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int)
         f'parameters = {{ "path.cube_id" = "{granted}" }}\n'
         '[[operations]]\ninclude-name = "GET /v1/deltas/{delta_id}"\n'
         f'parameters = {{ "path.delta_id" = "{_delta(live)}" }}\n'
+        '[[operations]]\ninclude-name = "POST /v1/conversations/{conversation_id}/merge"\n'
+        f'parameters = {{ "path.conversation_id" = "{ours}" }}\n'
+        '[[operations]]\ninclude-name = "GET /v1/cubes/{cube_id}/diff"\n'
+        f'parameters = {{ "path.cube_id" = "{granted}" }}\n'
+        '[[operations]]\ninclude-name = "POST /v1/cubes/{cube_id}/rollback"\n'
+        f'parameters = {{ "path.cube_id" = "{granted}" }}\n'
+        '[[operations]]\ninclude-name = "POST /v1/cubes/{cube_id}/fork"\n'
+        f'parameters = {{ "path.cube_id" = "{granted}" }}\n'
         '[[operations]]\ninclude-name = "GET /v1/policies/{policy_id}/runs/{run_id}"\n'
         f'parameters = {{ "path.policy_id" = "{policy}", "path.run_id" = "{run}" }}\n'
         '[[operations]]\ninclude-name = "GET /v1/consolidations/{consolidation_id}"\n'
@@ -127,6 +145,7 @@ def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int)
         "MEMOS_FUZZ_LOG": str(folder / "calls"),
         "MEMOS_FUZZ_KEY_ID": own["id"],
         "MEMOS_FUZZ_CUBES": " ".join(cubes),
+        "MEMOS_FUZZ_OTHER": theirs,
         "PYTHONPATH": os.getcwd(),
     }
     done = subprocess.run(
