@@ -48,7 +48,7 @@ class ConsolidateTask:
         return "settled"
 
     async def _plan(self, tenant_id: str, run: RowMapping) -> None:
-        wanted = ConsolidationCreate.model_validate(run["wanted"])
+        wanted = ConsolidationCreate.model_validate(run["wanted"] | {"user_id": run["user_id"]})
         async with self.database.unit_of_work(tenant_id) as work:
             memories = [by_column(row) for row in await store.memories(work, user_id=run["user_id"], most=wanted.most)]
         vectors = await self._embed(memories)

@@ -54,7 +54,7 @@ async def request(work: UnitOfWork, wanted: ConsolidationCreate, created_by: str
         id=run_id,
         user_id=wanted.user_id,
         dry_run=wanted.dry_run,
-        wanted=wanted.model_dump(mode="json"),
+        wanted=wanted.model_dump(mode="json", exclude={"user_id"}),  # a name stands in one column, for erasure to find
         created_by=created_by,
     )
     await outbox.record(work, task=CONSOLIDATE, subject=run_id, turn_id=None)

@@ -63,6 +63,8 @@ async def test_near_duplicates_become_one_that_says_it_all(place: Lab) -> None:
     assert (run.status, run.considered, run.planned) == ("done", 5, 1)
     (step,) = run.steps
     assert (step.kind, step.outcome, set(step.cube_ids)) == ("merge", "done", {first, *others})
+    (row,) = place.look("SELECT user_id, wanted FROM consolidations WHERE id = %s", run.id)
+    assert (row["user_id"], "ada" in str(row["wanted"])) == ("ada", False)
     (made,) = step.made_cube_ids
     cube, version = await place.get(made), await head(place, made)
     assert version["content"] == "I really like green tea."
