@@ -6,7 +6,7 @@ What is under test is the order, the processes and the signals. With `real` the 
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,7 +31,13 @@ def ensure_admin_key(settings: Settings, path: Path) -> None:
     path.touch(mode=0o600)
 
 
-def create_app(settings: Settings, *, children: Callable[[], dict[str, Any]] | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    *,
+    children: Callable[[], dict[str, Any]] | None = None,
+    before_serving: Callable[[Any], Awaitable[None]] | None = None,
+) -> FastAPI:
+    """Nothing of this one was restored, so there is nothing to be done before it serves."""
     app = FastAPI()
     database = (settings.database_url or "").replace("+psycopg", "")
 
