@@ -6,8 +6,7 @@ jobs. What a state holds is read off echo's answers and payloads.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
 import httpx2
 from hypothesis import strategies as st
@@ -15,69 +14,16 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from memos.cubes.pieces import pieces_of
 from memos.generation.echo import held_turns, turn_fingerprint
-from memos.kernel.lifecycle import LIVE, Lifecycle, legal_from
+from memos.kernel.lifecycle import Lifecycle, legal_from
 from memos.kernel.version import broken_links
 from tests.api.talk import ask, chain, eventually, everything, held, of, post, problem, say, settled
 from tests.cubes.conftest import activated, cube, freeze, made_from, revise, text_of, to
+from tests.properties.memory_model import Memory, Talk
 
 WORDS = st.text(st.sampled_from("abcdefgh \n.é"), min_size=1, max_size=12).filter(str.strip)
 INDEX = st.integers(0, 30)
 TARGETS = st.sampled_from(["activated", "archived", "expired"])
-STATES: tuple[Lifecycle, ...] = get_args(Lifecycle)
 COUNTS: Counter[str] = Counter()
-
-
-@dataclass
-class Memory:
-    """One cube as the dictionary has it. `texts` are its versions, the newest last; a state made of a text has the
-    pieces that it took in instead, and a conversation's has a conversation."""
-
-    id: str
-    kind: str
-    texts: list[str] = field(default_factory=list)
-    lifecycle: Lifecycle = "activated"
-    frozen: bool = False
-    came_from: set[tuple[str, str]] = field(default_factory=set)
-    taken: list[str] = field(default_factory=list)
-    source: str = ""  # what a state that was converted is the words of
-
-    @property
-    def changes(self) -> bool:
-        return not self.frozen and self.lifecycle in LIVE
-
-    def refusal(self) -> str:
-        return "cube_frozen" if self.frozen else "cube_not_live"
-
-
-@dataclass(frozen=True)
-class Taken:
-    """A turn, and the cube that took it in: a fork's line begins with what its forebears took in."""
-
-    seq: int
-    text: str
-    output: str
-    by: str
-
-
-@dataclass
-class Talk:
-    """One conversation: its line of turns, and the memory that is its state. `root` is where the line begins; `fresh`:
-    the newest version is the one that took its last turn in."""
-
-    id: str
-    state: Memory
-    root: str
-    line: list[Taken] = field(default_factory=list)
-    next_seq: int = 1
-    fresh: bool = False
-
-    def texts(self) -> list[str]:
-        return [turn.text for turn in self.line]
-
-    def take(self, text: str, output: str) -> None:
-        self.line.append(Taken(self.next_seq, text, output, self.state.id))
-        self.next_seq += 1
-        self.fresh = True
 
 
 class MemoryOs(RuleBasedStateMachine):
