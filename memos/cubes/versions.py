@@ -20,7 +20,7 @@ from memos.kit.errors import BadRequest
 from memos.kit.ids import new_id
 
 # What goes when a version is erased: everything in its row that holds, or lets one test a guess at, what was said.
-ERASED_WITH_PAYLOAD = frozenset({"nonce", "blob_id", "content", "payload_sha256", "written"})
+ERASED_WITH_PAYLOAD = frozenset({"nonce", "blob_id", "content", "payload_sha256", "written", "metadata"})
 # Of a version's metadata, what its caller wrote into it: it goes with the payload too.
 CALLERS_METADATA = "user"
 GATE_DIGITS = 6

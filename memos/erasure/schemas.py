@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from memos.kit.schema import Answer, Body, UserId, shown
+from memos.kit.schema import Answer, Body, UserId
 
 Derived = Literal["redact", "erase", "list"]
 Status = Literal["queued", "running", "done", "failed"]
@@ -17,11 +17,21 @@ def _named(prefix: str) -> Any:
     return Annotated[str, StringConstraints(pattern=f"^{prefix}{_ID}")]
 
 
+def _exactly_one(schema: dict[str, Any]) -> None:
+    """What the document says of it: a target is named, and is not null."""
+    for name in TARGETS:
+        given = schema["properties"][name]
+        named = next(one for one in given.pop("anyOf") if one.get("type") != "null")
+        schema["properties"][name] = {"title": given["title"], **named}
+    schema["oneOf"] = [{"required": [name]} for name in TARGETS]
+    schema["examples"] = [{"conversation_id": f"conv_{'0' * 32}", "dry_run": True}]
+
+
 class ErasureCreate(Body):
     """Exactly one thing is named. A state's cube stands for its conversation, a state's version for the turn that it
     took in."""
 
-    model_config = shown({"conversation_id": f"conv_{'0' * 32}", "dry_run": True})
+    model_config = ConfigDict(json_schema_extra=_exactly_one)
 
     user_id: UserId | None = None
     conversation_id: _named("conv") | None = None  # type: ignore[valid-type]
@@ -37,7 +47,8 @@ class ErasureCreate(Body):
 
     @model_validator(mode="after")
     def _one(self) -> "ErasureCreate":
-        if sum(getattr(self, name) is not None for name in TARGETS) != 1:
+        named = [name for name in TARGETS if name in self.model_fields_set]
+        if len(named) != 1 or getattr(self, named[0]) is None:
             raise ValueError(f"name exactly one of {', '.join(TARGETS)}")
         return self
 
