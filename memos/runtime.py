@@ -11,6 +11,7 @@ import structlog
 
 from memos.audit import sequencer as audit
 from memos.audit.service import subject
+from memos.backup import ledger
 from memos.consolidation.run import ConsolidateTask
 from memos.consolidation.service import CONSOLIDATE
 from memos.cubes.conversions import CONVERT
@@ -21,7 +22,6 @@ from memos.erasure.job import EraseTask
 from memos.erasure.receipts import Signer
 from memos.erasure.service import ERASE
 from memos.generation.registry import build_generator
-from memos.backup import ledger
 from memos.invariants import collector
 from memos.invariants import service as invariants
 from memos.invariants.registry import Tools
@@ -81,7 +81,9 @@ class Runtime:
             CONSOLIDATE: ConsolidateTask(self.database, self.generator),
         }
         self.signer = Signer(secret_bytes(settings))
-        tasks[ERASE] = EraseTask(self.database, self.generator, self.blobs, self.wakeups, self.signer, self.keys.digest_of, settings)
+        tasks[ERASE] = EraseTask(
+            self.database, self.generator, self.blobs, self.wakeups, self.signer, self.keys.digest_of, settings
+        )
         # What an erasure waits for, in every process; not itself, and not a training, which commits nothing it may not.
         self._in_flight = InFlight()
         for name in tasks.keys() - {ERASE, DISTIL}:

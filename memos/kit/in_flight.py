@@ -23,8 +23,8 @@ class InFlight:
             del self._under_way[mark]
 
     async def left(self, timeout_s: float) -> list[str]:
-        """Returns when everything that is under way now has ended, or after the timeout; the names of what has not. What
-        begins meanwhile is not waited for."""
+        """Returns when everything that is under way now has ended, or after the timeout; the names of what has not.
+        What begins meanwhile is not waited for."""
         before = set(self._under_way)
         deadline = asyncio.get_running_loop().time() + timeout_s
         while left := before & self._under_way.keys():

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from memos.sdk import _calls
 from memos.sdk._address import Address, resolve
 from memos.sdk._calls import Call
-from memos.sdk._erasures import AsyncErasures, Erasures
 from memos.sdk._deltas import AsyncDeltas, Deltas
+from memos.sdk._erasures import AsyncErasures, Erasures
 from memos.sdk._governance import AsyncAudit, AsyncGrants, AsyncTokens, Audit, Grants, Tokens
 from memos.sdk._resources import (
     AsyncConversations,
