@@ -103,7 +103,8 @@ LISTS: dict[str, list[dict[str, str]]] = {
     "/v1/cubes": [{}, {"user_id": "the-same-user"}, {"conversation_id": "conversation_id"}, {"kind": "activation"}],
     "/v1/jobs": [{}, {"status": "done"}, {"status": "failed"}],
     "/v1/keys": [{}],
-    "/v1/audit": [{}, {"user_id": "the-same-user"}, {"subject": "conversation_id"}],
+    # Changes: what one asked to see of the other's stands in one's own log, where a test below drops a policy.
+    "/v1/audit": [{"kind": "change"}, {"kind": "change", "user_id": "the-same-user"}],
     "/v1/policies": [{}, {"user_id": "the-same-user"}],
     "/v1/consolidations": [{}, {"user_id": "the-same-user"}],
     "/v1/proposals": [{}, {"user_id": "the-same-user"}, {"status": "open"}],
