@@ -6,7 +6,6 @@ step. A divergence is told with the seed that repeats it (`--seed`) and ends it 
 """
 
 import argparse
-import contextlib
 import io
 import random
 import sys
@@ -14,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import structlog
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=7200.0)
     parser.add_argument("--seed", type=int, default=random.randrange(2**20))
     wanted = parser.parse_args()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(io.StringIO()))  # the service's log
     before, began = machine(), time.monotonic()
     divergences: list[dict[str, object]] = []
     with cluster() as postgres, tempfile.TemporaryDirectory(prefix="memory-os-") as folder:
@@ -65,8 +66,7 @@ def _runs(place: Place, number: int, steps: int) -> list[dict[str, object]]:
     )  # fmt: skip
     bound = seed(number)(type("Bound", (MemoryOs,), {"place": place}))
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # the service's log
-            run_state_machine_as_test(bound, settings=how)
+        run_state_machine_as_test(bound, settings=how)
     except Exception as error:
         told = "\n".join([repr(error), *getattr(error, "__notes__", [])])
         print(told, file=sys.stderr, flush=True)

@@ -16,7 +16,7 @@ MOST_PARTS = 100
 Label = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=WITHOUT_NUL)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=WITHOUT_NUL)]
 Tags = Annotated[list[Label], Field(max_length=MOST_TAGS)]
-Priority = Annotated[int, WHOLE, Field(ge=-1000, le=1000)]
+Priority = Annotated[int, Field(ge=-1000, le=1000), WHOLE]
 CubeRef = Annotated[str, StringConstraints(pattern=r"^cube_[0-9a-f]{32}$")]
 
 
