@@ -32,7 +32,7 @@ Operation = Literal[
 class PayloadErased(BadRequest):
     """What this version held was erased."""
 
-    code = "erased"
+    code = "payload_erased"
     status = 410
     hint = "Its hash and its place in the chain are all that is left; read another version."
 
