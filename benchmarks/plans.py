@@ -13,7 +13,8 @@ from memos.kit import unit_of_work
 from memos.kit.unit_of_work import Connection, Cursor
 
 RUNS = 3  # of which the quickest counts: the plan, and not what else the machine did
-_CONTROL = ("BEGIN", "COMMIT", "SELECT set_config")
+_READS = ("SELECT", "WITH")  # what the service does beside the call, and what changes anything, is not run again
+_BIND = "SELECT set_config"
 
 
 class Recorder:
@@ -44,7 +45,7 @@ class Recorder:
         with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
             connection.execute("SELECT set_config('memos.tenant', %s, false)", [self._tenant_id])
             for sql, parameters in self._sent:
-                if not sql.strip().startswith(_CONTROL):
+                if sql.strip().startswith(_READS) and not sql.strip().startswith(_BIND):
                     took_ms, lines = min(_explained(connection, how, sql, parameters) for _ in range(RUNS))
                     found.append({"statement": " ".join(sql.split()), "took_ms": took_ms, "plan": lines})
         return found
