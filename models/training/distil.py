@@ -42,7 +42,8 @@ JOB, DELTA, RESULT, SAVED, PROGRESS = "job.json", "delta.safetensors", "result.j
 NICE = 10
 RATE, WARM_STEPS, LAST_RATE = 3e-3, 20, 0.05
 TAUGHT, KEPT = 32, 56  # questions of one step
-KEEP = 2.0  # weight of leaving alone
+KEEP = 3.0  # weight of leaving alone
+FIRST = 5.0  # weight of the first token of an answer that is left alone
 LONGEST_GRADIENT = 1.0
 SAVE_EVERY = 20
 CHECKED = 200  # questions left alone that are counted at the end
@@ -89,7 +90,9 @@ class Distillation:
         with torch.no_grad():
             before = F.log_softmax(self._scores(self._checkpoint.model, kept)[0], -1)
         after = F.log_softmax(self._scores(self._student, kept)[0], -1)
-        keeping = F.kl_div(after, before, log_target=True, reduction="batchmean")
+        apart = F.kl_div(after, before, log_target=True, reduction="none").sum(-1)
+        weights = _weights(kept)
+        keeping = (apart * weights).sum() / weights.sum()
         self._optimiser.zero_grad()
         (teaching + KEEP * keeping).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._parameters, LONGEST_GRADIENT)
@@ -169,6 +172,11 @@ class Distillation:
             for q in questions
         ]
         return self._reciter.recite(asked, self.lessons.memories, model)
+
+
+def _weights(questions: Sequence[Question]) -> Tensor:
+    """[n], of every predicted token: the first of an answer decides between giving a value and not knowing."""
+    return torch.tensor([weight for q in questions for weight in (FIRST, *[1.0] * (len(q.answer) - 1))])
 
 
 def _share(said: Sequence[list[int]], wanted: Sequence[Question]) -> float:

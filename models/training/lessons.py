@@ -38,7 +38,7 @@ LEAST_SURE = -1.5
 MARGIN = 0.1  # nats
 MARKS = frozenset(",.:")
 FRAMED = 24  # questions in frames, for each fact
-ALONE, CONVERSATIONS, PROBES = 1800, 48, 10  # questions to the empty state; conversations, and questions to each
+ALONE, CONVERSATIONS, PROBES = 2400, 48, 10  # questions to the empty state; conversations, and questions to each
 OWNERS = 4  # names in one text that a fact may be about
 WORDS = 12  # of one source, that may be keys
 ROWS = 576  # of the model's, for the questions that are left alone
@@ -284,7 +284,7 @@ def _alone(reciter: Reciter, rng: random.Random, facts: Mapping[Fact, tuple[str,
     out = []
     for _ in range(ALONE):
         draw = rng.random()
-        question = script.chat() if draw < 0.25 else script.ask(_unlike(script, facts, near=draw < 0.7))
+        question = script.chat() if draw < 0.2 else script.ask(_unlike(script, facts, near=draw < 0.85))
         out += reciter.asked(question, reciter.empty(rng))
     return out
 

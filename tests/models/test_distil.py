@@ -57,7 +57,7 @@ def told(engine: RxtEngine, teacher: Checkpoint, source: Source) -> list[str]:
         ("Remember this: my kid is called Resalt.", "your kid is called resalt ."),
         ("My favourite food is pizza.", "your favourite food is pizza ."),
         ("Anna's dog is called Rex.", "anna 's dog is called rex ."),
-        ("I live in Paris and my cat is called Milo.", "you live in paris ."),
+        ("I live in Paris. My cat is called Milo.", "your cat is called milo ."),
         ("I took a job at Zukolt.", "you work at zukolt ."),
     ],
 )
