@@ -15,7 +15,7 @@ effect.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import structlog
@@ -46,6 +46,7 @@ LOG = structlog.get_logger(__name__)
 BATCH = 200
 KEEP_LEDGER = "keep_ledger"  # the task of memos.backup, which knows erasures and is not known here
 POLL_S = 0.1
+GATHER = timedelta(seconds=20)  # how long a rewriting waits for other erasures that it could serve
 PATIENCE_S = 20.0  # of one run; after it the job is tried again
 
 
@@ -219,6 +220,9 @@ class EraseTask:
             now = await store.get(single, row["id"])
             return now is not None and now["step"] == "physical"
 
+        deadline = row["logical_at"] + GATHER
+        while await needed() and datetime.now(UTC) < deadline and await store.soon_physical(single):
+            await self.wakeups.wait(ERASURE, POLL_S)
         done = await physical.rewrite(self.settings, word_columns(), needed)
         if done is None:  # one that was under way had begun after this one's logical stage
             return

@@ -38,6 +38,11 @@ _LOGICAL = text("""
     UPDATE erasures SET receipt = :receipt, logical_at = :at, step = :step, status = :status WHERE id = :id""")
 _PHYSICAL = text("""
     UPDATE erasures SET receipt = :receipt, physical_at = :at, step = 'end', status = 'done' WHERE id = :id""")
+# Those whose logical stage is near: one rewriting serves them all.
+_SOON = text("""
+    SELECT count(*) AS n FROM erasures e
+    WHERE e.status IN ('queued', 'running') AND e.logical_at IS NULL AND NOT e.dry_run AND NOT EXISTS (
+      SELECT FROM outbox o WHERE o.subject = e.id AND o.status = 'failed')""")
 _AWAITING = text("""
     SELECT id, receipt FROM erasures WHERE logical_at < :before AND physical_at IS NULL AND NOT dry_run
     ORDER BY id FOR UPDATE""")
@@ -158,6 +163,10 @@ async def raised(work: UnitOfWork, erasure_id: str, revision: int) -> None:
 async def logical(work: UnitOfWork, erasure_id: str, receipt: dict[str, Any], at: Any, *, ends: bool) -> None:
     step, status = ("end", "done") if ends else ("physical", "running")
     await work.run(_LOGICAL, id=erasure_id, receipt=Jsonb(receipt), at=at, step=step, status=status)
+
+
+async def soon_physical(work: UnitOfWork) -> int:
+    return int((await work.one(_SOON))["n"])
 
 
 async def awaiting_physical(work: UnitOfWork, before: Any) -> Sequence[RowMapping]:
