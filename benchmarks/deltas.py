@@ -115,9 +115,7 @@ def _holds(engine: RxtEngine, state: State, question: str, delta: Delta) -> bool
     return any(token >= own for token in prompt.tokens)
 
 
-def _never_told(
-    engine: RxtEngine, checkpoint: Checkpoint, told: Told, delta: Delta, seed: int
-) -> dict[str, int]:
+def _never_told(engine: RxtEngine, checkpoint: Checkpoint, told: Told, delta: Delta, seed: int) -> dict[str, int]:
     """Held-out phrasings of other facts: half of them of a taught family or about a taught key."""
     script = Script(random.Random(f"never {seed}"), frozenset(checkpoint.tokenizer.words), unseen=True)
     start, values = engine.start_state(), [value for _, value in told]
@@ -145,9 +143,7 @@ def _abstains(text: str) -> bool:
     return any(words in text.lower() for words in DOES_NOT_KNOW)
 
 
-def _conversations(
-    engine: RxtEngine, checkpoint: Checkpoint, told: Told, delta: Delta, seed: int
-) -> dict[str, int]:
+def _conversations(engine: RxtEngine, checkpoint: Checkpoint, told: Told, delta: Delta, seed: int) -> dict[str, int]:
     """What a conversation says itself, beside a mounted delta; and where the two disagree."""
     counts = {"own_facts": 0, "right_before": 0, "right": 0, "disputed": 0, "conversation_won": 0}
     known = {fact for fact, _ in told}
