@@ -58,7 +58,7 @@ class Scene:
         made = post(self.client, "/v1/conversations", {
             "user_id": user, "title": title, "metadata": {"note": self.fact(goes=whole)},
         }, key=f"begin-{user.encode().hex()}").json()["id"]  # fmt: skip
-        gone = sorted(self.draw.sample(range(1, self.facts + 1), max(1, self.facts // 10)))
+        gone = sorted(self.draw.sample(range(1, self.facts + 1), max(1, self.facts // 5)))
         pairs = [self._pair(whole or seq in gone, seq) for seq in range(1, self.facts - live + 1)]
         for start in range(0, len(pairs), 40):
             batch = {"turns": pairs[start : start + 40]}
