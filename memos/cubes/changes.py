@@ -143,8 +143,8 @@ async def create(work: UnitOfWork, new: NewCube) -> RowMapping:
 
 
 async def lock(work: UnitOfWork, cube_id: str) -> RowMapping:
-    """The cube's row, locked until the transaction ends. Raises NotFound, also for one that was erased, and UnderErasure
-    while an erasure holds it."""
+    """The cube's row, locked until the transaction ends. Raises NotFound, also for one that was erased, and
+    UnderErasure while an erasure holds it."""
     seen = await store.get_cube(work, cube_id)
     if seen is not None and seen["conversation_id"] is not None:
         await conversations.lock(work, seen["conversation_id"])

@@ -143,7 +143,8 @@ def _tenant(live: Live, operator: httpx2.Client, words: str) -> Tenant:
     delta = post(client, "/v1/deltas", {"user_id": "the-same-user", "cube_ids": [fact["id"]]}).json()
     eventually(lambda: client.get(f"/v1/deltas/{delta['id']}").json()["status"] == "done")
     ids = {
-        "erasure_id": erasure["id"], "conversation_id": conversation, "turn_id": turn["id"], "cube_id": view["state_cube_id"], "job_id": job["id"],
+        "erasure_id": erasure["id"], "conversation_id": conversation, "turn_id": turn["id"],
+        "cube_id": view["state_cube_id"], "job_id": job["id"],
         "key_id": other_key["id"], "version_id": version["id"], "hash": version["hash"],
         "payload": version["payload_sha256"], "own_key": key["id"], "prefix": key["prefix"],
         "grant_id": grant["id"], "delta_id": delta["id"],
