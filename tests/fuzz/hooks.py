@@ -87,6 +87,9 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         case.path_parameters["key_id"] = f"key_{'0' * 32}"
     if case.operation.label == "POST /v1/deltas" and isinstance(case.body, dict) and "user_id" in case.body:
         _learnable(case.body)
+    if case.operation.label == "POST /v1/erasures" and isinstance(case.body, dict):
+        if CONVERSATION_ID.fullmatch(str(case.body.get("conversation_id"))):
+            case.body.update(conversation_id=OTHER_CONVERSATION, dry_run=True)  # no chance names one; it is needed
     if case.operation.label.endswith("/merge") and isinstance(case.body, dict):
         if CONVERSATION_ID.fullmatch(str(case.body.get("from_conversation_id"))):
             case.body["from_conversation_id"] = OTHER_CONVERSATION  # no chance names one

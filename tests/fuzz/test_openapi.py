@@ -79,6 +79,13 @@ def _parted(live: Live) -> tuple[str, str]:
     return ours, theirs
 
 
+def _erasure(live: Live) -> str:
+    """A dry run to look at."""
+    with live.client() as client:
+        conversation = live.conversation(client)
+        return str(post(client, "/v1/erasures", {"conversation_id": conversation, "dry_run": True}).json()["id"])
+
+
 def _policy_run(live: Live) -> tuple[str, str]:
     """A policy with a run to look at."""
     with live.client() as client:
@@ -101,11 +108,16 @@ def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int)
     consolidation, proposal = _consolidation(live)
     granted, grant = _grant(live)
     ours, theirs = _parted(live)
+    erasure = _erasure(live)
     config.write_text(
         # NUL is refused wherever it is (tests/api/test_bad_input.py), which a schema of free-form metadata cannot say.
         "[generation]\nallow-x00 = false\n"
         '[[operations]]\ninclude-name = "POST /v1/jobs/{job_id}/retry"\n'
         f'parameters = {{ "path.job_id" = "{_failed_job(live)}" }}\n'
+        '[[operations]]\ninclude-name = "GET /v1/erasures/{erasure_id}"\n'
+        f'parameters = {{ "path.erasure_id" = "{erasure}" }}\n'
+        '[[operations]]\ninclude-name = "GET /v1/erasures/{erasure_id}/items"\n'
+        f'parameters = {{ "path.erasure_id" = "{erasure}" }}\n'
         '[[operations]]\ninclude-name = "DELETE /v1/cubes/{cube_id}/grants/{grant_id}"\n'
         f'parameters = {{ "path.cube_id" = "{granted}", "path.grant_id" = "{grant}" }}\n'
         '[[operations]]\ninclude-name = "GET /v1/cubes/{cube_id}/grants"\n'
