@@ -34,7 +34,7 @@ def _run(place: Place, runs: int, steps: int) -> None:
 
 @pytest.mark.timeout(240)
 def test_everything_is_what_the_dictionary_says(place: Place) -> None:
-    _run(place, 6, 20)
+    _run(place, 25, 30)
 
 
 @pytest.mark.full
