@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from memos.keys.service import SHOWN
 from memos.kit.db import Database
 from tests.access import people
 from tests.api.talk import everything, look, post, problem
@@ -18,7 +19,7 @@ Make = Callable[..., str]
 @pytest.fixture
 def make(live: Live) -> Make:
     """Makes a cube of the live service's tenant; its id."""
-    (row,) = look(live, "SELECT tenant_id FROM api_keys WHERE 'operator' = ANY (scopes)")
+    (row,) = look(live, "SELECT tenant_id FROM api_keys WHERE prefix = %s", live.key[:SHOWN])
 
     def made(**attributes: Any) -> str:
         async def run() -> str:

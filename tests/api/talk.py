@@ -145,6 +145,14 @@ def look(live: Live, sql: str, *values: Any) -> list[dict[str, Any]]:
         return cursor.fetchall() if cursor.description else []
 
 
+def plant(live: Live, sql: str, *values: Any) -> None:
+    """Changes rows in ways that the schema's triggers refuse, as a damage from outside does."""
+    url = make_url(live.database.admin).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(sql, values)
+
+
 def abandoned(live: Live, conversation: str, *, key: str, lease_s: float) -> str:
     """Leaves exactly what a process that was killed in the middle of a keyed turn leaves; the turn's id."""
     turn = new_id("turn")

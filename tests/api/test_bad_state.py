@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from memos.generation.echo import EchoEngine, EchoState
 from memos.kernel.version import broken_links
 from memos.kit.errors import MemosError
-from tests.api.talk import ask, chain, eventually, held, look, of, post, problem, say, turns
+from tests.api.talk import ask, chain, eventually, held, look, of, plant, post, problem, say, turns
 from tests.support.live import Live, serve
 from tests.support.postgres import Cluster
 
@@ -101,7 +101,7 @@ def test_a_state_of_another_model_is_refused_by_name(damaged: Damaged) -> None:
     """Its hash is right and its row says it is ours: only the stamp in the payload tells."""
     theirs = EchoEngine(revision=2).dump_state(EchoState(0, b"", bytes(32)))
     damaged.file.write_bytes(theirs)
-    look(
+    plant(
         damaged.service,
         "UPDATE memcube_versions SET payload_sha256 = %s WHERE id = %s",
         hashlib.sha256(theirs).hexdigest(), damaged.version_id,

@@ -11,7 +11,7 @@ import structlog
 from memos.cubes.versions import ERASED_WITH_PAYLOAD, blob_key
 from memos.generation.echo import COLLAPSE_LINES, EchoEngine
 from memos.generation.port import ModelUnavailable
-from tests.api.talk import ask, everything, look, post, problem, say, settled, turns
+from tests.api.talk import ask, everything, look, plant, post, problem, say, settled, turns
 from tests.support.live import Live, serve
 
 SLOTS = ("layer", "slot", "share")
@@ -89,9 +89,9 @@ def test_a_slot_written_twice_is_from_the_second(live: Live, client: httpx2.Clie
     turn = say(client, conversation, "and?")
     cube = settled(client, conversation)["state_cube_id"]
     slot = '[{"layer": 0, "slot": %s, "gate": 0.5, "words": ["newer"]}]'
-    look(live, "UPDATE memcube_versions SET written = %s WHERE cube_id = %s AND number = 3", slot % 0, cube)
+    plant(live, "UPDATE memcube_versions SET written = %s WHERE cube_id = %s AND number = 3", slot % 0, cube)
     # The version that the turn itself became is no part of what it read.
-    look(live, "UPDATE memcube_versions SET written = %s WHERE cube_id = %s AND number = 4", slot % 1, cube)
+    plant(live, "UPDATE memcube_versions SET written = %s WHERE cube_id = %s AND number = 4", slot % 1, cube)
     found = {slot["slot"]: slot["written_at"] for slot in explained(client, turn)["slots"]}
     assert (found[0]["seq"], found[0]["gate"], found[0]["words"]) == (3, 0.5, ["newer"])
     assert (found[1]["seq"], found[1]["words"]) == (2, ["two"])

@@ -11,7 +11,7 @@ from memos.generation.echo import EchoEngine, held_turns
 from memos.kernel.canonical import canonical_json, commitment
 from memos.kernel.version import broken_links
 from memos.kit.ids import new_id
-from tests.api.talk import chain, everything, look, of, post, problem, say
+from tests.api.talk import chain, everything, look, of, plant, post, problem, say
 from tests.support.live import Live, serve
 
 
@@ -42,7 +42,7 @@ def test_every_turn_is_one_version(client: httpx2.Client, conversation: str, cub
 
 def test_the_chain_verifies_and_a_change_to_a_row_shows(live: Live, client: httpx2.Client, cube: str) -> None:
     assert broken_links(chain(client, cube)) == []
-    look(live, "UPDATE memcube_versions SET created_by = 'somebody else' WHERE cube_id = %s AND number = 2", cube)
+    plant(live, "UPDATE memcube_versions SET created_by = 'somebody else' WHERE cube_id = %s AND number = 2", cube)
     (wrong,) = broken_links(chain(client, cube))
     assert "does not match its contents" in wrong
 

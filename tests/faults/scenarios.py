@@ -177,7 +177,7 @@ def _meet(patch: Patch) -> None:
     """Two callers of the lock wait for each other, or, where it is a lock, for half a second."""
     from memos.conversations import store
 
-    lock, arrived = store.lock, [0]
+    lock, arrived = store.lock_held, [0]
     together = asyncio.Event()
 
     async def lock_together(*arguments: Any, **named: Any) -> Any:
@@ -189,7 +189,7 @@ def _meet(patch: Patch) -> None:
             await asyncio.wait({asyncio.create_task(together.wait())}, timeout=0.5)
         return row
 
-    patch.setattr(store, "lock", lock_together)
+    patch.setattr(store, "lock_held", lock_together)
 
 
 def _begin(live: Live, count: int) -> list[str]:

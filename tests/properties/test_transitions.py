@@ -28,7 +28,11 @@ WORLD = """
       payload_sha256, size_bytes, created_at, created_by)
       SELECT id, 'ver_1', 'cube_1', 0, 'create', 'h', 'c', '', 'start', 's', 0, now(), 'test' FROM tenants;
     COMMIT;
+    INSERT INTO erasures (tenant_id, id, target, subject, roots, derived, dry_run, status, requested_by)
+      SELECT id, 'erase_1', 'turn', 's', '{}', 'redact', false, 'running', 'test' FROM tenants;
     """
+# A turn becomes erased with all it said, by an erasure that is running.
+ERASED = "input = '', output = NULL, erased_by = 'erase_1'"
 
 
 @contextmanager
@@ -42,9 +46,9 @@ def _world(cluster: Cluster) -> "Iterator[psycopg.Connection[Any]]":
 def _insert(connection: "psycopg.Connection[Any]", seq: int, status: TurnStatus) -> None:
     connection.execute(
         "INSERT INTO turns (tenant_id, id, conversation_id, seq, epoch, status, input, output, lease_owner, "
-        "lease_token, lease_expires_at, superseded_epoch, written_version_id) "
-        "SELECT tenant_id, %s, id, %s, 0, %s, 'i', 'o', 'x', 'x', now(), 0, 'ver_1' FROM conversations",
-        [f"turn_{seq}", seq, status],
+        "lease_token, lease_expires_at, superseded_epoch, written_version_id, erased_by) "
+        "SELECT tenant_id, %s, id, %s, 0, %s, %s, %s, 'x', 'x', now(), 0, 'ver_1', %s FROM conversations",
+        [f"turn_{seq}", seq, status, *(("", None, "erase_1") if status == "erased" else ("i", "o", None))],
     )
 
 
@@ -54,7 +58,8 @@ def test_the_table_and_the_trigger_agree_on_every_pair(postgres_cluster: Cluster
         for seq, (now, then) in enumerate(product(STATES, STATES), start=1):
             _insert(connection, seq, now)
             with contextlib.suppress(psycopg.errors.IntegrityConstraintViolation):  # what the trigger raises, alone
-                connection.execute(f"UPDATE turns SET status = %s, {NEEDS} WHERE seq = %s", [then, seq])
+                needs = ERASED if then == "erased" else NEEDS
+                connection.execute(f"UPDATE turns SET status = %s, {needs} WHERE seq = %s", [then, seq])
                 taken.add((now, then))
     allowed = {(now, then) for now, then in product(STATES, STATES) if now == then or may_become(now, then)}
     assert taken == allowed

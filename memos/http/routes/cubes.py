@@ -18,6 +18,7 @@ from memos.timemachine.schemas import CubeThen
 router = APIRouter(prefix="/v1/cubes", tags=["cubes"])
 Number = Annotated[int, Path(ge=0, le=2**31 - 1)]
 SAFETENSORS = "application/vnd.safetensors"
+TEXT = "text/plain"
 
 
 @router.get("", responses=problems())
@@ -82,7 +83,12 @@ async def version(runtime: RuntimeDep, caller: Reader, cube_id: CubeId, number: 
     "/{cube_id}/versions/{number}/payload",
     response_class=Response,
     responses={
-        200: {"content": {SAFETENSORS: {"schema": {"type": "string", "format": "binary"}}}},
+        200: {
+            "content": {
+                SAFETENSORS: {"schema": {"type": "string", "format": "binary"}},
+                TEXT: {"schema": {"type": "string"}},
+            }
+        },
         **problems(404, 409),
     },
 )
@@ -94,7 +100,7 @@ async def payload(runtime: RuntimeDep, caller: Reader, cube_id: CubeId, number: 
         # The service's own bookkeeping: whoever may read may not therefore change the row.
         async with runtime.database.unit_of_work(str(caller.tenant_id)) as work:
             store.note_read(work, cube_id=cube_id, place=caller.key_id)
-        return Response(row["content"], media_type="text/plain; charset=utf-8")
+        return Response(row["content"], media_type=TEXT)
     key = state_ref(row).blob_key
     if key is None and row["fingerprint"] != (serving := (await runtime.generator.identity()).fingerprint):
         raise ModelMismatch.between(row["fingerprint"], serving)

@@ -43,9 +43,7 @@ async def listing(
 ) -> Page[DeltaRun]:
     """Runs, newest first."""
     async with runtime.database.unit_of_work(caller.tenant_id) as work:
-        rows = await store.listing(
-            work, status=status, user_id=user_id, before=decode(cursor, "run"), limit=limit + 1
-        )
+        rows = await store.listing(work, status=status, user_id=user_id, before=decode(cursor, "run"), limit=limit + 1)
     return page(rows, limit, "id", service.view)
 
 
