@@ -95,7 +95,10 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "GET /readyz": None,
     "GET /metrics": None,
 }
-QUERIES = {"GET /v1/cubes/{cube_id}/diff": {"from": 0, "to": 1}}
+QUERIES: dict[str, dict[str, Any]] = {
+    "GET /v1/cubes/{cube_id}/diff": {"from": 0, "to": 1},
+    "GET /v1/audit": {"kind": "change"},  # what one asked to see of the other's stands in one's own log
+}
 # Bodies that are no JSON.
 RAW = {"POST /v1/cubes/import": (Path(__file__).parents[1] / "data" / "archive-v1.memos.zip").read_bytes()}
 LISTS: dict[str, list[dict[str, str]]] = {
@@ -103,7 +106,8 @@ LISTS: dict[str, list[dict[str, str]]] = {
     "/v1/cubes": [{}, {"user_id": "the-same-user"}, {"conversation_id": "conversation_id"}, {"kind": "activation"}],
     "/v1/jobs": [{}, {"status": "done"}, {"status": "failed"}],
     "/v1/keys": [{}],
-    "/v1/audit": [{}, {"user_id": "the-same-user"}, {"subject": "conversation_id"}],
+    # Changes: what one asked to see of the other's stands in one's own log.
+    "/v1/audit": [{"kind": "change"}, {"kind": "change", "user_id": "the-same-user"}],
     "/v1/policies": [{}, {"user_id": "the-same-user"}],
     "/v1/consolidations": [{}, {"user_id": "the-same-user"}],
     "/v1/proposals": [{}, {"user_id": "the-same-user"}, {"status": "open"}],
