@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 LOG = Path(os.environ["MEMOS_FUZZ_LOG"])
 OWN_KEY = os.environ["MEMOS_FUZZ_KEY_ID"]
 CUBES = os.environ["MEMOS_FUZZ_CUBES"].split()
+LESSON, LEARNER = os.environ["MEMOS_FUZZ_LESSON"].split()  # a cube that nothing merges, and whose it is
 OTHER_CONVERSATION = os.environ["MEMOS_FUZZ_OTHER"]
 CONVERSATION_ID = re.compile(r"conv_[0-9a-f]{32}")
 CUBE_ID = re.compile(r"cube_[0-9a-f]{32}")
@@ -75,7 +76,7 @@ def _learnable(body: dict[str, Any]) -> None:
     """No schema says which cubes there are, and whose."""
     named = body.get("cube_ids")
     if isinstance(named, list) and len(named) == 1 and CUBE_ID.fullmatch(str(named[0])):
-        body.update(cube_ids=CUBES[:1], user_id="u")
+        body.update(cube_ids=[LESSON], user_id=LEARNER)
 
 
 @schemathesis.hook

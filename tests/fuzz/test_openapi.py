@@ -146,6 +146,7 @@ def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int)
     with live.client() as client:
         (own,) = client.get("/v1/keys").json()["items"]
         cubes = [post(client, "/v1/cubes", {"text": "one", "user_id": "u"}).json()["id"] for _ in range(2)]
+        lesson = post(client, "/v1/cubes", {"text": "My cat is called Tom.", "user_id": "learner"}).json()["id"]
     command = [
         str(Path(sys.executable).with_name("st")), f"--config-file={config}", "run", f"{live.url}/openapi.json",
         f"--header=Authorization: Bearer {live.key}", f"--phases={','.join(PHASES)}", "--checks=all",
@@ -157,6 +158,7 @@ def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int)
         "MEMOS_FUZZ_LOG": str(folder / "calls"),
         "MEMOS_FUZZ_KEY_ID": own["id"],
         "MEMOS_FUZZ_CUBES": " ".join(cubes),
+        "MEMOS_FUZZ_LESSON": f"{lesson} learner",
         "MEMOS_FUZZ_OTHER": theirs,
         "PYTHONPATH": os.getcwd(),
     }
@@ -219,7 +221,7 @@ def _leaves(route: Any) -> Iterator[Any]:
 
 @pytest.mark.timeout(600)
 def test_fuzzed(patient: Live, tmp_path: Path) -> None:
-    _check(patient, *_fuzz(patient, tmp_path, examples=4, seed=20261124, timeout_s=560))
+    _check(patient, *_fuzz(patient, tmp_path, examples=8, seed=20261124, timeout_s=560))
 
 
 @pytest.mark.full
