@@ -1,5 +1,6 @@
 """Of the distributed placement a backup holds the database and the payloads, and says what it does not hold."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,13 @@ from tests.backup.conftest import QUIET, settings
 from tests.embedded.harness import folder
 from tests.support.live import Live, serve
 from tests.support.postgres import Cluster
+
+
+@pytest.fixture(scope="module")
+def live(postgres_cluster: Cluster) -> Iterator[Live]:
+    """One of these tests' own: others damage payloads of the shared one, which a backup rightly refuses."""
+    with serve(postgres_cluster.database()) as service:
+        yield service
 
 
 def test_it_says_what_it_does_not_cover(live: Live, tmp_path: Path) -> None:
