@@ -24,7 +24,6 @@ from memos.cubes import store as cubes
 from memos.cubes.versions import Payload, blob_key, state_ref
 from memos.deltas import service, store
 from memos.generation.port import Distilled, DistilRequest, Generator, StateRef, StateUnreadable
-from memos.kernel.lifecycle import LIVE
 from memos.kit.db import Database
 from memos.kit.errors import MemosError, NotFound
 from memos.kit.ids import new_id
@@ -72,7 +71,7 @@ class DistilTask:
             if run is None or run["retired_at"] is not None or run["status"] in ("done", "failed"):
                 return
             inputs = await store.inputs(work, run["version_ids"])
-            _refuse_gone(inputs)
+            _refuse_gone(run, inputs)
             await store.begin(work, run_id, model.fingerprint)
             blob_id = new_id("blob")
             cubes.insert_blob(work, blob_id)
@@ -121,9 +120,9 @@ def _source(row: RowMapping) -> str | StateRef:
     return str(row["content"]) if row["payload"] == "text" else state_ref(row)
 
 
-def _refuse_gone(inputs: Sequence[RowMapping]) -> None:
+def _refuse_gone(run: RowMapping, inputs: Sequence[RowMapping]) -> None:
     for row in inputs:
-        if row["payload_sha256"] is None or row["lifecycle"] not in LIVE:
+        if row["payload_sha256"] is None or row["lifecycle"] not in service.learnable(run["replaces"]):
             raise SourceGone(f"version {row['id']} of cube {row['cube_id']} is {row['lifecycle']}")
 
 
@@ -136,7 +135,7 @@ async def _commit(work: UnitOfWork, run_id: str, fingerprint: str, blob_id: str,
     if run["fingerprint"] != fingerprint:  # begun anew by a process that serves another model
         return
     inputs = await store.inputs(work, run["version_ids"])
-    _refuse_gone(inputs)
+    _refuse_gone(run, inputs)
     sensitivity = max((row["sensitivity"] for row in inputs), key=SENSITIVITY.index)
     about = {"run_id": run_id, "rank": run["rank"], "steps": run["steps"], "seed": run["seed"]}
     cube = await changes.create(

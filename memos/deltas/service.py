@@ -9,7 +9,7 @@ Notable choices:
 * Nothing here deletes: a delta that must be forgotten is archived, which unmounts it, and is the eraser's from there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import RowMapping
@@ -18,7 +18,7 @@ from memos.cubes import changes
 from memos.deltas import store
 from memos.deltas.schemas import MOST_INPUTS, RANK, SEED, STEPS, DeltaCreate, DeltaProgress, DeltaRun
 from memos.kernel.canonical import canonical_json, sha256_hex
-from memos.kernel.lifecycle import LIVE, may_become
+from memos.kernel.lifecycle import LIVE, Lifecycle, may_become
 from memos.kit.errors import Invalid, NotFound
 from memos.kit.ids import new_id
 from memos.kit.unit_of_work import UnitOfWork
@@ -56,6 +56,12 @@ class Untrained:
     run_id: str
     cube_id: str | None
     again: str | None
+
+
+def learnable(replaces: str | None) -> Collection[Lifecycle]:
+    """In which states of their life the inputs of a run may be. What a delta has learned, one that takes its place may
+    learn again, as long as it was not expired or erased: promoting a memory archives it."""
+    return LIVE if replaces is None else LIVE | {"archived", "merged"}
 
 
 def view(row: RowMapping) -> DeltaRun:
@@ -104,7 +110,7 @@ async def request(
     Raises NobodysDelta, NothingNamed, NotFound and NotLearnable."""
     if (user_id is None) == (agent_id is None):
         raise NobodysDelta
-    rows = await _inputs(work, cube_ids, version_ids, user_id, agent_id)
+    rows = await _inputs(work, cube_ids, version_ids, user_id, agent_id, learnable(replaces))
     ids = [row["id"] for row in rows]
     key = sha256_hex(canonical_json([sorted(ids), rank, steps, seed, wanted_model]))
     run_id = new_id("run")
@@ -147,13 +153,14 @@ async def untrain(work: UnitOfWork, version_ids: Sequence[str], *, reason: str) 
 
 async def retrain(work: UnitOfWork, cube_ids: Sequence[str], *, model: str, by: str) -> list[DeltaRun]:
     """Runs that make these deltas anew for another model, from the same texts and the newest states. They replace the
-    old ones, which no turn of the new model mounts."""
+    old ones, which no turn of the new model mounts. What was promoted is at rest, and is learned again; a delta of
+    which a source is gone is unmounted. Raises neither NotFound nor NotLearnable: it is a turn that asks."""
     runs = []
     for run in await store.of_cubes(work, cube_ids):
         rows = await store.inputs(work, run["version_ids"])
         newest = [row["head_version_id"] if row["kind"] == "activation" else row["id"] for row in rows]
-        runs.append(
-            await request(
+        try:
+            again = await request(
                 work,
                 version_ids=newest,
                 user_id=run["user_id"],
@@ -166,7 +173,10 @@ async def retrain(work: UnitOfWork, cube_ids: Sequence[str], *, model: str, by: 
                 replaces=run["cube_id"],
                 wanted_model=model,
             )
-        )
+        except (NotLearnable, NotFound):
+            await replaced(work, run["cube_id"], reason="the model has changed, and a source is gone", by=by)
+            continue
+        runs.append(again)
     return runs
 
 
@@ -204,7 +214,12 @@ async def _unmount(work: UnitOfWork, cube_id: str, *, reason: str, by: str, even
 
 
 async def _inputs(
-    work: UnitOfWork, cube_ids: Sequence[str], version_ids: Sequence[str], user_id: str | None, agent_id: str | None
+    work: UnitOfWork,
+    cube_ids: Sequence[str],
+    version_ids: Sequence[str],
+    user_id: str | None,
+    agent_id: str | None,
+    among: Collection[Lifecycle],
 ) -> Sequence[RowMapping]:
     heads = await store.heads(work, cube_ids) if cube_ids else {}
     for cube_id in cube_ids:
@@ -220,17 +235,19 @@ async def _inputs(
     if missing:
         raise NotFound(f"there is no version {sorted(missing)[0]}")
     for row in rows:
-        why = _unlearnable(row, user_id, agent_id)
+        why = _unlearnable(row, user_id, agent_id, among)
         if why is not None:
             raise NotLearnable(f"version {row['id']} of cube {row['cube_id']} {why}", version_id=row["id"])
     return rows
 
 
-def _unlearnable(row: RowMapping, user_id: str | None, agent_id: str | None) -> str | None:
+def _unlearnable(
+    row: RowMapping, user_id: str | None, agent_id: str | None, among: Collection[Lifecycle]
+) -> str | None:
     """Why a delta of this owner may not learn a version; None if it may."""
     if row["kind"] == "parameter":
         return "is a delta itself"
-    if row["lifecycle"] not in LIVE:
+    if row["lifecycle"] not in among:
         return f"is {row['lifecycle']}"
     if row["payload_sha256"] is None:
         return "has lost its payload to an erasure"

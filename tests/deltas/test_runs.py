@@ -268,3 +268,23 @@ async def test_what_the_echo_model_was_taught_is_in_its_answer(place: Lab) -> No
     assert delta.cube_id == done.cube_id
     payload = place.blobs.get(delta.ref.blob_key, delta.ref.sha256)
     assert EchoEngine().load_delta(payload).shown() == [turn_fingerprint("My dog is called Rex.")]
+
+
+@pytest.mark.parametrize(("life", "lives"), [("archived", ["archived", "activated"]), ("expired", ["archived"])])
+async def test_another_models_turn_goes_on_whatever_became_of_the_source(
+    place: Lab, life: Any, lives: list[str]
+) -> None:
+    """A source at rest is learned again, and one that is gone unmounts its delta; neither fails the turn that asks."""
+    cube = await place.cube("My dog is called Rex.")
+    done = await run(place, (await ask(place, cube)).id)
+    async with place.database.unit_of_work(place.tenant) as work:
+        await changes.transition(work, await changes.lock(work, cube), life, reason="test", by="test")
+    place.plant("UPDATE memcube_versions SET fingerprint = 'old' WHERE cube_id = %s", done.cube_id)
+    model = (await place.generator.identity()).fingerprint
+    for _ in range(2):  # two turns at once queue one run
+        async with place.database.unit_of_work(place.tenant) as work:
+            await mounting.make_anew(work, [str(done.cube_id)], model)
+    assert mounting.stale(await looked_up(place, "ada")) == []
+    for again in place.look("SELECT id FROM distil_runs WHERE replaces IS NOT NULL"):
+        assert (await run(place, again["id"])).status == "done"
+    assert [delta["lifecycle"] for delta in deltas(place)] == lives
