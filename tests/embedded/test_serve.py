@@ -141,6 +141,12 @@ def test_kill_9_of_the_postmaster_is_healed_while_serving(data: Path) -> None:
         assert parent.end() == 0
 
 
+def _listens(address: str) -> bool:
+    """A worker runs a moment before it listens."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(address.rpartition(":")[2]))) == 0
+
+
 def test_the_model_worker_comes_back_at_the_same_address(data: Path, tmp_path: Path) -> None:
     path = worker_in(tmp_path, WORKER)
     with Parent("run_serve", data, "rxt", "0", PYTHONPATH=path) as parent:
@@ -155,6 +161,7 @@ def test_the_model_worker_comes_back_at_the_same_address(data: Path, tmp_path: P
         worker = living(model()["pid"])
         worker.send(signal.SIGKILL)
         eventually(lambda: (model()["state"], model()["restarts"]) == ("running", 1), "the worker is back")
+        eventually(lambda: _listens(address), "it answers at its address")
         get(address, "/health")
         worker = living(model()["pid"])
         assert parent.end() == 0

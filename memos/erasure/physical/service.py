@@ -18,7 +18,7 @@ from memos.kit.errors import Unavailable
 
 WAIT_S = 0.2
 LOCK_PATIENCE = 300  # looks at another rewriting
-PATIENCE = 50  # looks at transactions that began before
+PATIENCE = 50  # looks at transactions that could still see it
 ROUNDS = 5  # of leaving the log's file: a checkpoint removes what is older than the one before it
 
 
@@ -68,13 +68,14 @@ async def rewrite(
 
 async def _rewrite(connection: store.Connection, settings: Settings, columns: Mapping[str, Sequence[str]]) -> Pass:
     began_at = await store.now(connection)
+    mark = await store.mark(connection)
     for _ in range(PATIENCE):
-        older = await store.older_transactions(connection, began_at)
-        if not older:
+        holding = await store.holding(connection, mark)
+        if not holding:
             break
         await asyncio.sleep(WAIT_S)
     else:
-        raise NotYetPhysical(f"{older} transactions that began before the erasure are still open")
+        raise NotYetPhysical(f"{holding} open transactions could still see what was erased")
     present = await store.existing(connection, list(columns))
     for table in present:
         await store.rewrite(connection, table)

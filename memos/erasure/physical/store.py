@@ -11,10 +11,12 @@ from psycopg.rows import dict_row
 Connection = AsyncConnection[dict[str, Any]]
 LOCK = 6_074_031_921_500_009  # one rewriting at a time
 LOCK_TIMEOUT = "10s"
-_OLDER = """
+# A rewritten table keeps every row that an open transaction of this database could still see. That goes by numbers and
+# not by times: a transaction that began late sees what one that was open then had not ended.
+_HOLDING = """
     SELECT count(*) AS n FROM pg_stat_activity
-    WHERE pid <> pg_backend_pid() AND datname = current_database()
-      AND xact_start < %s"""
+    WHERE pid <> pg_backend_pid() AND (age(backend_xid) > age(%s::xid)
+      OR (datname = current_database() AND age(backend_xmin) > age(%s::xid)))"""
 _SETTINGS = """
     SELECT name, setting FROM pg_settings WHERE name IN
       ('wal_recycle', 'archive_mode', 'log_statement', 'log_min_duration_statement')"""
@@ -38,9 +40,15 @@ async def unlock(connection: Connection) -> None:
     await connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
-async def older_transactions(connection: Connection, moment: Any) -> int:
-    """Open ones that began before a moment: for them a rewritten table keeps what they could still see."""
-    return int((await _one(connection, _OLDER, [moment]))["n"])
+async def mark(connection: Connection) -> str:
+    """A transaction's number: all that was committed by now has a smaller one."""
+    return str((await _one(connection, "SELECT pg_current_xact_id()::xid::text AS number"))["number"])
+
+
+async def holding(connection: Connection, number: str) -> int:
+    """Open transactions for which what was erased before `number` would be kept. Once there are none there will be
+    none: a later one sees nothing that is older than the oldest that is open."""
+    return int((await _one(connection, _HOLDING, [number, number]))["n"])
 
 
 async def rewrite(connection: Connection, table: str) -> None:
