@@ -2,6 +2,7 @@
 goes on are those of a service that never heard it.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -27,6 +28,14 @@ def sampled(service: Live) -> None:
     """What must not be: the planner is told to take samples of what is said, and takes them."""
     look(service, "ALTER TABLE turns ALTER input SET STATISTICS 100")
     look(service, "ANALYZE turns")
+
+
+@pytest.fixture
+def elsewhere(postgres_cluster: Cluster, telling: None) -> Iterator[Live]:
+    """A service for tests that leave words behind: not in the cluster whose files are hunted through."""
+    database = postgres_cluster.database()
+    with serve(database, database_admin_url=database.admin) as live:
+        yield live
 
 
 @pytest.mark.timeout(240)
@@ -65,8 +74,8 @@ def test_nothing_is_left_and_what_goes_on_never_heard_it(
         assert client.post(f"/v1/conversations/{parts.id}/turns", json=body, headers=key).status_code == 201
 
 
-def test_a_key_whose_answer_was_erased_is_gone(service: Live) -> None:
-    with service.client() as client:
+def test_a_key_whose_answer_was_erased_is_gone(elsewhere: Live) -> None:
+    with elsewhere.client() as client:
         scene = Scene(client, SEED + 1, facts=3)
         told = scene.converse()
         first = next(
@@ -79,8 +88,8 @@ def test_a_key_whose_answer_was_erased_is_gone(service: Live) -> None:
         problem(client.post(path, json={"input": "a guess"}, headers=headers), 410, "erased")
 
 
-def test_a_receipt_that_was_changed_is_refused(service: Live) -> None:
-    with service.client() as client:
+def test_a_receipt_that_was_changed_is_refused(elsewhere: Live) -> None:
+    with elsewhere.client() as client:
         scene = Scene(client, SEED + 2, facts=3)
         told = scene.converse()
         receipt = scene.ended(scene.erase(told)[0])["receipt"]
@@ -88,8 +97,8 @@ def test_a_receipt_that_was_changed_is_refused(service: Live) -> None:
         checked = post(client, "/v1/erasures/verify", {"receipt": changed}).json()
         assert (checked["ok"], checked["signatures"]["logical"]) == (False, False)
         # And one that is ours, while something it names is there again.
-        (version, *_) = look(service, "SELECT id FROM memcube_versions WHERE payload = 'erased' LIMIT 1")
-        address = service.database.admin.replace("postgresql+psycopg", "postgresql")
+        (version, *_) = look(elsewhere, "SELECT id FROM memcube_versions WHERE payload = 'erased' LIMIT 1")
+        address = elsewhere.database.admin.replace("postgresql+psycopg", "postgresql")
         with psycopg.connect(address, autocommit=True) as connection:
             connection.execute("ALTER TABLE memcube_versions DISABLE TRIGGER versions_check")
             connection.execute(
