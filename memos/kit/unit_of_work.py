@@ -83,14 +83,15 @@ class Checkout:
         return raw
 
     async def give_back(self) -> None:
-        """To the pool, which rolls back what may still be open. A lost one is thrown away, and those like it."""
+        """To the pool, which rolls back what may still be open. A lost one is thrown away, and those like it; one whose
+        pool was renewed or closed meanwhile has nobody left to close it, and is closed here."""
         if self._raw is None:
             return
-        lost = self._raw.closed
-        if lost:
+        lost, outlived = self._raw.closed, self._engine.pool is not self._pool
+        if lost or outlived:
             await self._connection.invalidate()
         await self._connection.close()
-        if lost and self._engine.pool is self._pool:
+        if lost and not outlived:
             await self._engine.dispose()
 
 

@@ -80,3 +80,17 @@ async def test_a_single_statement_binds_for_itself_alone(database: Database) -> 
     assert (seen["tenant"], seen["tenants"]) == (tenant, 1)
     async with database.autocommit() as connection:
         assert tuple((await connection.execute(SEEN)).one()) == (None, 0)
+
+
+@pytest.mark.anyio
+async def test_a_connection_that_outlives_its_pool_is_closed(postgres_cluster: Cluster) -> None:
+    """The pool is renewed when one connection is lost, or closed at the end, while others are out: those go nowhere."""
+    database = Database(postgres_cluster.database().app)
+    async with database.unit_of_work("ten_0") as work:
+        await work.one(text("SELECT 1 AS one"))
+        raw = work._raw
+        assert raw is not None
+        await database.aclose()
+        assert not raw.closed
+    assert raw.closed
+    await database.aclose()
