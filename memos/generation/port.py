@@ -103,9 +103,10 @@ class DeltaRef:
 
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
-    """One question to one state. `recalled` are texts found by recall; temperature 0 is greedy; `top_k` 0 and `top_p` 1
-    leave every token in the draw; the answer ends before the first of the `stop` texts; `deltas` are mounted for this
-    answer alone."""
+    """One question to one state. `recalled` are texts found by recall, most relevant first; temperature 0 is greedy;
+    `top_k` 0 and `top_p` 1 leave every token in the draw; the answer ends before the first of the `stop` texts;
+    `deltas` are mounted for this answer alone. `notes` say when and by whom each recalled text was said, for generators
+    that show it (`memos.generation.prompting`); the model worker is not sent them."""
 
     state: StateRef
     text: str
@@ -117,6 +118,7 @@ class GenerateRequest:
     top_p: float = 1.0
     stop: Sequence[str] = ()
     deltas: Sequence[DeltaRef] = ()
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,9 @@ class ModelWorkerClient:
     async def _generate(self, request: GenerateRequest) -> AsyncGenerator[Token | Finished, None]:
         remaining_s = self._turn_timeout_s
         clock = asyncio.get_running_loop().time
-        body = _encoded(asdict(request))
+        wanted = asdict(request)
+        del wanted["notes"]  # for those who lay memories out as text; the worker's model reads what was said alone
+        body = _encoded(wanted)
         async with AsyncExitStack() as stack:
             started = clock()
             with self._translated():
