@@ -1,0 +1,43 @@
+"""What is asked of an index, and what it answers.
+
+Notable choices:
+
+* `now` is handed in: "yesterday" and what has expired are counted from it, and an index reads no clock.
+* A score is a sum, and `Hit.signals` are its parts: what an answer is explained with is what it was ranked by.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memos.recall.filters import Filter
+from memos.recall.items import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`vector`: float32 [d] of unit norm, of the index's model, or None: then words alone decide. `threshold`: no hit
+    has a lower score. `history`: what was replaced and what is over is asked for too."""
+
+    text: str
+    vector: NDArray[np.float32] | None = None
+    top_k: int = 10
+    threshold: float | None = None
+    filters: Filter | None = None
+    now: float = 0.0
+    history: bool = False
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """`rank` counts from 1. `score`: larger is better; about 1 for a memory that says what was asked in the same words,
+    near 0 for one that is like any other, below 0 for less than that. Scores of different queries compare roughly.
+    `signals`: the parts of the score by name, empty unless asked for; they add up to it."""
+
+    item: Item
+    score: float
+    rank: int
+    signals: Mapping[str, float] = field(default_factory=dict)
