@@ -1,0 +1,1 @@
+"""Indexes of vectors: the port, its variants and their registry."""

@@ -1,0 +1,13 @@
+"""Which indexes of vectors there are, by name."""
+
+from collections.abc import Callable
+
+from memos.recall.vectors.exact import ExactIndex
+from memos.recall.vectors.port import VectorIndex
+
+INDEXES: dict[str, Callable[[int], VectorIndex]] = {"exact": ExactIndex}
+
+
+def build_index(name: str, dimensions: int) -> VectorIndex:
+    """Raises KeyError for a name that is not there."""
+    return INDEXES[name](dimensions)
