@@ -4,10 +4,11 @@ workers are made of it; which of its parts they start is up to them.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Literal
 
 import structlog
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from memos.audit import sequencer as audit
 from memos.audit.service import subject
@@ -21,6 +22,7 @@ from memos.deltas.service import DISTIL
 from memos.erasure.job import EraseTask
 from memos.erasure.receipts import Signer
 from memos.erasure.service import ERASE
+from memos.generation.in_process import InProcessGenerator
 from memos.generation.registry import build_generator
 from memos.invariants import collector
 from memos.invariants import service as invariants
@@ -32,7 +34,7 @@ from memos.kit.config import Settings
 from memos.kit.db import Database
 from memos.kit.errors import StartupError, Unavailable
 from memos.kit.in_flight import InFlight
-from memos.kit.metrics import Metrics
+from memos.kit.metrics import Metrics, gauge
 from memos.kit.wakeups import Wakeups
 from memos.outbox.jobs import JobRunner, Task
 from memos.outbox.relay import Dispatcher, InProcessDispatcher, Relay
@@ -91,6 +93,9 @@ class Runtime:
         self.process = ServingProcess(self.database, self.wakeups, settings, self._let_go)
         self.schedules = in_force(settings, tasks)
         self.jobs = JobRunner(self.database, tasks, self.wakeups, self.metrics, settings, on_job_progress)
+        self.metrics.read_from(self._readings)
+        if isinstance(self.generator, InProcessGenerator):
+            self.generator.show(self.metrics)
 
     async def read_blob(self, key: str, sha256: str) -> bytes:
         """A payload, checked against its hash, read off the event loop."""
@@ -110,6 +115,13 @@ class Runtime:
     def subject_of(self, tenant_id: str, user_id: str) -> str:
         """How erasures and the audit log name a user."""
         return subject(self.keys.digest_of, tenant_id, "user", user_id)
+
+    def _readings(self) -> Iterator[Metric]:
+        in_use = "Connections of this process to the database, by state."
+        yield gauge("memos_database_connections", in_use, "state", self.database.connections())
+        most = self.settings.database_pool_size
+        yield GaugeMetricFamily("memos_database_connections_max", "Connections that this process may hold.", most)
+        yield GaugeMetricFamily("memos_turns_in_flight", "Turns that this process is answering.", self.turns.running)
 
     async def stop(self) -> None:
         await self.process.stop()

@@ -35,11 +35,13 @@ from memos.generation.port import (
     TensorsRef,
     Token,
 )
+from memos.generation.readings import operations, show
 from memos.generation.state_cache import StateCache
 from memos.generation.tensors import NotTensors, tensor_changes
 from memos.kit.blobs import BlobCorrupt, BlobMissing, Blobs, sha256_hex
 from memos.kit.errors import Unavailable
 from memos.kit.in_flight import InFlight
+from memos.kit.metrics import Metrics
 from memos.kit.transactions import assert_no_open_transaction
 
 LOG = structlog.get_logger(__name__)
@@ -83,7 +85,8 @@ class InProcessGenerator(Generic[S]):
         self._distiller = distiller
         self._distil = Pool("distil", 1, DISTIL_WAITING, prepare)
         self._training = asyncio.Lock()
-        self._in_flight = InFlight()
+        self._operations = operations()
+        self._in_flight = InFlight(lambda name, took_s: self._operations.labels(name).observe(took_s))
         self._start = engine.start_state()
         self._start_payload = engine.dump_state(self._start)
         self._identity = ModelIdentity(
@@ -270,6 +273,10 @@ class InProcessGenerator(Generic[S]):
             "folds": isinstance(self._engine, Folds),
             "embedder": {"model": self._encoder.model, "dimensions": self._encoder.dimensions},
         }
+
+    def show(self, metrics: Metrics) -> None:
+        """Puts what this generator counts among what the process exposes."""
+        show(metrics, self._operations, self._compute, {"states": self._cache, "deltas": self._deltas})
 
     def forget_old_states(self) -> None:
         """Drops cached states past their age. A process that may idle calls it on a timer."""

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import TextClause, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from memos.kit.errors import StartupError
 from memos.kit.unit_of_work import Checkout, SingleStatement, UnitOfWork, raise_translated, run_statement, translated
@@ -103,6 +104,13 @@ class Database:
                     f"the database would lose acknowledged turns in a crash: {', '.join(off)} is off",
                     hint=f"Set {' and '.join(off)} to on in postgresql.conf.",
                 )
+
+    def connections(self) -> dict[str, float]:
+        """How many connections of the pool are in use, and how many are open and idle."""
+        pool = self.engine.pool
+        if not isinstance(pool, QueuePool):
+            raise TypeError(f"the pool is a {type(pool).__name__}")
+        return {"in_use": pool.checkedout(), "idle": pool.checkedin()}
 
     async def aclose(self) -> None:
         await self.engine.dispose()

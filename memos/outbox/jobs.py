@@ -79,14 +79,15 @@ class JobRunner:
             outcome = await self._failed(job, owner, error)
         finally:
             self._progressed()
-        self._metrics.job_ended(job.task, outcome)
+        took_s = time.perf_counter() - began
+        self._metrics.job_ended(job.task, outcome, took_s)
         LOG.info(
             "job.ended",
             job_id=job.job_id,
             task=job.task,
             subject=job.subject,
             outcome=outcome,
-            took_ms=round((time.perf_counter() - began) * 1000, 1),
+            took_ms=round(took_s * 1000, 1),
         )
 
     def _task(self, job: ClaimedJob) -> Task:

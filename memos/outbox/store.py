@@ -111,7 +111,8 @@ _COUNTS = text("""
 # `untaken` a worker's. What waits behind a run or a failed job of its own subject is nobody's.
 _NEGLECT = text("""
     WITH idle AS (
-      SELECT CASE WHEN o.status = 'queued' OR o.lease_expires_at < now() - make_interval(secs => :relay_s)
+      SELECT o.task,
+             CASE WHEN o.status = 'queued' OR o.lease_expires_at < now() - make_interval(secs => :relay_s)
                   THEN 'undispatched' ELSE 'untaken' END AS how,
              extract(epoch FROM now() - CASE WHEN o.lease_owner LIKE 'worker-%' THEN o.lease_expires_at
                                              ELSE o.available_at END) AS age_s
@@ -121,9 +122,10 @@ _NEGLECT = text("""
         AND NOT EXISTS (
           SELECT FROM outbox b WHERE b.subject = o.subject AND b.task = o.task AND (b.status = 'failed'
             OR (b.status = 'running' AND b.lease_owner LIKE 'worker-%' AND b.lease_expires_at >= now()))))
-    SELECT coalesce(max(age_s) FILTER (WHERE how = 'undispatched'), 0)::float8 AS undispatched_s,
+    SELECT task, coalesce(max(age_s) FILTER (WHERE how = 'undispatched'), 0)::float8 AS undispatched_s,
            coalesce(max(age_s) FILTER (WHERE how = 'untaken'), 0)::float8 AS untaken_s
-    FROM idle""")
+    FROM idle GROUP BY task""")
+_DEPTH = text("SELECT task, status, count(*) AS jobs FROM outbox WHERE status <> 'done' GROUP BY task, status")
 # What a worker held when its process died may be what killed it, and counts, as it does when a lease lapses.
 _RELEASE_RUNNING = text("""
     UPDATE outbox SET status = 'queued', failures = failures + CAST(lease_owner LIKE 'worker-%' AS integer),
@@ -239,9 +241,15 @@ async def counts(work: UnitOfWork) -> RowMapping:
     return await work.one(_COUNTS)
 
 
-async def neglect(work: UnitOfWork) -> RowMapping:
-    """Seconds for which this tenant's longest neglected job was due undispatched, and dispatched but untaken."""
-    return await work.one(_NEGLECT, relay_s=RELAY_S)
+async def neglect(work: UnitOfWork) -> Sequence[RowMapping]:
+    """By task: seconds for which this tenant's longest neglected job was due undispatched, and dispatched but untaken.
+    A task of which nothing is neglected is not named."""
+    return await work.all(_NEGLECT, relay_s=RELAY_S)
+
+
+async def depth(work: UnitOfWork) -> Sequence[RowMapping]:
+    """How many jobs are open, by task and status."""
+    return await work.all(_DEPTH)
 
 
 async def release_running(work: UnitOfWork) -> int:

@@ -8,11 +8,11 @@ placement, either. A job behind a running or a failed one of its own subject is 
 
 import asyncio
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Literal, Protocol
 
 import structlog
-from prometheus_client import Gauge
 from sqlalchemy import RowMapping
 
 from memos.kit.db import Database
@@ -52,7 +52,6 @@ class Watchdog:
         self._patience_s = patience_s
         self.interval_s = patience_s / LOOKS
         self._neglected = NEGLECTED[duty]
-        self._depth = Gauge("memos_outbox_jobs", "Open jobs, by state.", ["status"], registry=metrics.registry)
         self._seen = -1
         self._idle_since: float | None = None
         self.restarts = 0
@@ -92,16 +91,14 @@ class Watchdog:
 
     async def _measure(self) -> float:
         """Seconds of the longest neglect over all tenants; also brings the gauges up to date."""
-        neglected = oldest = 0.0
-        depth = {"queued": 0, "running": 0, "failed": 0}
+        neglected, oldest, depth = 0.0, defaultdict[str, float](float), Counter[tuple[str, str]]()
         for tenant_id in await tenant_ids(self._database):
             async with self._database.unit_of_work(tenant_id) as work:
-                row, counts = await store.neglect(work), await store.counts(work)
-            neglected = max(neglected, self._neglected(row))
-            oldest = max(oldest, NEGLECTED["both"](row))
-            for status in depth:
-                depth[status] += counts[status]
-        self._metrics.outbox_age_s.set(oldest)
-        for status, count in depth.items():
-            self._depth.labels(status).set(count)
+                rows, open_jobs = await store.neglect(work), await store.depth(work)
+            for row in rows:
+                neglected = max(neglected, self._neglected(row))
+                oldest[row["task"]] = max(oldest[row["task"]], NEGLECTED["both"](row))
+            for row in open_jobs:
+                depth[row["task"], row["status"]] += row["jobs"]
+        self._metrics.outbox(depth, oldest)
         return neglected

@@ -15,13 +15,18 @@ class Timings:
     """Milliseconds spent in each phase of a turn, in order."""
 
     def __init__(self) -> None:
-        self._last = time.perf_counter()
+        self._began = self._last = time.perf_counter()
         self.phases: dict[str, float] = {}
 
     def mark(self, phase: str) -> None:
         now = time.perf_counter()
         self.phases[phase] = round((now - self._last) * 1000, 3)
         self._last = now
+
+    @property
+    def so_far_s(self) -> float:
+        """Since the turn came in."""
+        return time.perf_counter() - self._began
 
 
 @dataclass(eq=False, slots=True)

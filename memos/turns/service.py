@@ -179,6 +179,7 @@ class TurnService:
                 finished = await self._generate(run, base) if base is not None else None
                 run.timings.mark("generate")
             run.finish(await self._answer(run, base, finished))
+            run.timings.mark("answer")  # too late for what the answer tells, and in time for the metrics
             run.ended = "cancelled" if finished is None or finished.reason == "cancelled" else "answered"
         except TimeoutError:
             await self._fail(run, Unavailable("the answer took longer than turn_timeout_s"))
@@ -192,7 +193,7 @@ class TurnService:
             await self._fail(run, MemosError())
         finally:
             del self._running[run.turn_id]
-            self._metrics.turn_ended(run.ended, run.timings.phases)
+            self._metrics.turn_ended(run.ended, run.timings.phases, run.timings.so_far_s)
 
     async def _pin(self, run: TurnRun) -> RowMapping | None:
         """The state to read. None if the turn was cancelled while it waited."""

@@ -329,4 +329,4 @@ async def test_the_watchdog_barks_at_neglect_only(bench: Bench) -> None:
     assert not await barks(), "what waits behind a failed job is an admin's matter"
     assert idler.restarts == dog.restarts >= 2
     assert f"memos_watchdog_restarts_total {dog.restarts}.0".encode() in metrics.exposition()
-    assert b'memos_outbox_jobs{status="failed"} 1.0' in metrics.exposition()
+    assert b'memos_outbox_jobs{status="failed",task="t"} 1.0' in metrics.exposition()
