@@ -17,6 +17,7 @@ ACTOR_POLICIES = {
     "memcube_versions": {"actor", "actor_adds"}, "cube_events": {"actor"}, "lineage_edges": {"actor"},
     "turn_reads": {"actor"}, "cube_grants": {"actor_adds", "actor_changes"},
     "distil_runs": {"actor"}, "distil_inputs": {"actor"},
+    "recall_scopes": {"actor"}, "embeddings": {"actor"}, "memory_batches": {"actor"},
 }  # fmt: skip
 DOORS = {"memos_door_key", "memos_door_tenants", "memos_door_claim"}
 ROLES = {"memos_owner", "memos_app", "memos_door"}

@@ -7,6 +7,7 @@ from memos.erasure.stores.blobs import BlobStore
 from memos.erasure.stores.conversations import ConversationStore, TitleStore
 from memos.erasure.stores.cubes import CubeStore, EventStore, GrantStore
 from memos.erasure.stores.deltas import DeltaStore
+from memos.erasure.stores.embeddings import EmbeddingStore
 from memos.erasure.stores.keys import JobStore, KeyStore
 from memos.erasure.stores.names import NameStore
 from memos.erasure.stores.turns import TurnStore
@@ -17,6 +18,7 @@ STORES: Sequence[Store] = (
     TurnStore(),
     KeyStore(),
     JobStore(),
+    EmbeddingStore(),
     VersionStore(),
     BlobStore(),
     CubeStore(),

@@ -13,7 +13,7 @@ from memos.kit.unit_of_work import UnitOfWork
 
 class CubeStore(InTheDatabase):
     name: ClassVar[str] = "cubes"
-    columns: ClassVar[Columns] = {"memcubes": ("user_id", "agent_id", "tags", "context", "semantic_type")}
+    columns: ClassVar[Columns] = {"memcubes": ("user_id", "agent_id", "tags", "context", "semantic_type", "dedup_key")}
 
     async def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]:
         for cube_id in await store.states_of(work, reached.ids("conversations", "erase")):

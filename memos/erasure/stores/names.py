@@ -15,6 +15,7 @@ class NameStore(InTheDatabase):
     columns: ClassVar[Columns] = {
         **{table: ("user_id",) for table in store.NAMING_TABLES if table != "cube_grants"},
         "api_keys": ("user_id", "agent_id"),
+        "recall_scopes": ("user_id", "agent_id"),
         "cube_grants": ("grantee",),
     }
 

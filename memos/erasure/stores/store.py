@@ -10,7 +10,12 @@ from sqlalchemy import RowMapping, TextClause, text
 from memos.kit.unit_of_work import UnitOfWork
 
 Ids = Sequence[str]
-NAMING_TABLES = ("cube_grants", "api_keys", "policies", "consolidations", "consolidation_proposals", "distil_runs")
+NAMING_TABLES = (
+    "cube_grants", "api_keys", "policies", "consolidations", "consolidation_proposals", "distil_runs", "recall_scopes",
+)  # fmt: skip
+# A scope in which the user has said something since keeps its name, or what is in it would not be found again.
+_ABANDONED = """NOT EXISTS (
+    SELECT FROM memcubes c WHERE c.scope_id = recall_scopes.id AND c.lifecycle <> 'erased')"""
 
 # What holds content of the version it came from. A new epoch's first version came `converts` from a line, and holds
 # nothing of it.
@@ -100,7 +105,9 @@ _BURY_CUBES = text("""
       semantic_type = NULL WHERE id = ANY(:ids)""")
 _UNBURIED_CUBES = text("""
     SELECT id FROM memcubes WHERE id = ANY(:ids) AND (lifecycle <> 'erased' OR tags <> '{}' OR context <> '{}'
-      OR num_nonnulls(user_id, agent_id, semantic_type) > 0)""")
+      OR num_nonnulls(user_id, agent_id, semantic_type, dedup_key) > 0)""")
+_EMBEDDINGS_OF = text("SELECT DISTINCT version_id AS id FROM embeddings WHERE version_id = ANY(:ids)")
+_DROP_EMBEDDINGS = text("DELETE FROM embeddings WHERE version_id = ANY(:ids)")
 _CLEAR_EVENTS = text("""
     UPDATE cube_events SET reason = 'erased', details = '{}'
     WHERE cube_id = ANY(:ids) AND (reason <> 'erased' OR details <> '{}')""")
@@ -166,17 +173,21 @@ _CLEARED = {
         revoked_by = coalesce(revoked_by, :erasure_id)""",
     "api_keys": "user_id = 'erased', revoked_at = coalesce(revoked_at, now())",
     "policies": "user_id = 'erased', enabled = false",
+    "recall_scopes": "user_id = 'erased', erased_by = :erasure_id",
 }
+_CLEARED_WHERE = {"recall_scopes": f"AND {_ABANDONED}"}
 _CLEAR_NAMES = {
     table: text(f"""
         WITH wanted AS (SELECT CAST(:erasure_id AS text) AS by)
-        UPDATE {table} SET {_CLEARED.get(table, "user_id = 'erased'")} FROM wanted WHERE id = ANY(:ids)""")
+        UPDATE {table} SET {_CLEARED.get(table, "user_id = 'erased'")} FROM wanted WHERE id = ANY(:ids)
+        {_CLEARED_WHERE.get(table, "")}""")
     for table in NAMING_TABLES
 }
 _STILL_NAMED = text(
     " UNION ALL ".join(
         f"""SELECT '{table}:' || id AS id FROM {table}
-        WHERE '{table}:' || id = ANY(:ids) AND {"grantee" if table == "cube_grants" else "user_id"} <> 'erased'"""
+        WHERE '{table}:' || id = ANY(:ids) AND {"grantee" if table == "cube_grants" else "user_id"} <> 'erased'
+        {_CLEARED_WHERE.get(table, "")}"""
         for table in NAMING_TABLES
     )
 )
@@ -296,6 +307,15 @@ async def bury_cubes(work: UnitOfWork, ids: Ids) -> None:
 
 async def unburied_cubes(work: UnitOfWork, ids: Ids) -> list[str]:
     return await _ids(work, _UNBURIED_CUBES, ids=list(ids))
+
+
+async def embeddings_of(work: UnitOfWork, versions: Ids) -> list[str]:
+    """Of these versions, those that have vectors."""
+    return await _ids(work, _EMBEDDINGS_OF, ids=list(versions))
+
+
+async def drop_embeddings(work: UnitOfWork, versions: Ids) -> None:
+    await work.run(_DROP_EMBEDDINGS, ids=list(versions))
 
 
 async def clear_events(work: UnitOfWork, cubes: Ids) -> None:
