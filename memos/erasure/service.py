@@ -10,10 +10,10 @@ from sqlalchemy import RowMapping
 
 from memos.cubes.chain import link_of
 from memos.erasure import receipts, store
+from memos.erasure.names import store as names
 from memos.erasure.reach import Tools
 from memos.erasure.schemas import TARGETS, Erasure, ErasureCreate, ErasureItem, ReceiptChecked
 from memos.erasure.stores import BY_NAME
-from memos.erasure.stores import store as reached
 from memos.kernel.version import broken_links
 from memos.kit.blobs import Blobs
 from memos.kit.errors import Conflict, NotFound
@@ -76,7 +76,7 @@ async def _of_user(work: UnitOfWork, user_id: str) -> Roots:
     return {
         "conversations": await store.conversations_of_user(work, user_id),
         "cubes": await store.cubes_of_user(work, user_id),
-        "names": await reached.rows_naming(work, user_id),
+        "names": await names.rows_naming(work, user_id),
     }
 
 
@@ -96,14 +96,17 @@ async def _cube(work: UnitOfWork, cube_id: str) -> Roots:
     row = await store.cube(work, cube_id)
     if row is None:
         raise NothingToErase(f"there is no cube {cube_id}")
-    return {"cubes": [cube_id]} if row["conversation_id"] is None else {"conversations": [row["conversation_id"]]}
+    if row["conversation_id"] is not None:
+        return {"conversations": [row["conversation_id"]]}
+    # An episode is a turn's words: it is not gone while the turn and what came of it still have them.
+    return {"cubes": [cube_id]} if row["turn_id"] is None else {"turns": [row["turn_id"]]}
 
 
 async def _version(work: UnitOfWork, version_id: str) -> Roots:
     row = await store.version(work, version_id)
     if row is None:
         raise NothingToErase(f"there is no version {version_id}")
-    if row["conversation_id"] is None:
+    if row["conversation_id"] is None and row["turn_id"] is None:
         return {"versions": [version_id]}
     if row["turn_id"] is None:
         raise NotOfATurn(f"version {version_id} is the state of a conversation and took no turn in")

@@ -119,9 +119,10 @@ _CUBES_OF_USER = text("""
     ORDER BY id""")
 _CONVERSATION = text("SELECT id FROM conversations WHERE id = :id AND erased_by IS NULL")
 _TURN = text("SELECT id, status FROM turns WHERE id = :id AND status <> 'erased'")
-_CUBE = text("SELECT id, conversation_id FROM memcubes WHERE id = :id AND lifecycle <> 'erased'")
+_CUBE = text("SELECT id, conversation_id, turn_id FROM memcubes WHERE id = :id AND lifecycle <> 'erased'")
 _VERSION = text("""
-    SELECT id, cube_id, conversation_id, turn_id FROM memcube_versions WHERE id = :id AND payload <> 'erased'""")
+    SELECT v.id, v.cube_id, v.conversation_id, coalesce(v.turn_id, c.turn_id) AS turn_id
+    FROM memcube_versions v JOIN memcubes c ON c.id = v.cube_id WHERE v.id = :id AND v.payload <> 'erased'""")
 
 
 async def insert(

@@ -48,6 +48,10 @@ CREATE INDEX memcubes_lent ON memcubes (tenant_id, id)
   WHERE kind = 'plaintext' AND visibility = 'tenant' AND lifecycle = 'activated'
     AND (user_id IS NOT NULL OR agent_id IS NOT NULL);
 
+-- How a turn recalled (ours: codes and numbers), and of each memory that it read the parts of the score.
+ALTER TABLE turns ADD COLUMN recall jsonb;
+ALTER TABLE turn_reads ADD COLUMN signals jsonb;
+
 -- Of one version by one model: float32, little-endian, of length one. Gone with its version.
 CREATE TABLE embeddings (
   tenant_id text COLLATE "C" NOT NULL REFERENCES tenants (id),

@@ -8,6 +8,7 @@ from memos.erasure.stores.conversations import ConversationStore, TitleStore
 from memos.erasure.stores.cubes import CubeStore, EventStore, GrantStore
 from memos.erasure.stores.deltas import DeltaStore
 from memos.erasure.stores.embeddings import EmbeddingStore
+from memos.erasure.stores.episodes import EpisodeStore
 from memos.erasure.stores.keys import JobStore, KeyStore
 from memos.erasure.stores.names import NameStore
 from memos.erasure.stores.turns import TurnStore
@@ -16,6 +17,7 @@ from memos.erasure.stores.versions import VersionStore
 STORES: Sequence[Store] = (
     DeltaStore(),
     TurnStore(),
+    EpisodeStore(),
     KeyStore(),
     JobStore(),
     EmbeddingStore(),

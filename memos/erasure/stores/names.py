@@ -5,8 +5,8 @@ erasure of a user reaches them; the rows are found when it is asked for, since n
 from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar
 
+from memos.erasure.names import store
 from memos.erasure.reach import Columns, InTheDatabase, Item, Reached, Tools
-from memos.erasure.stores import store
 from memos.kit.unit_of_work import UnitOfWork
 
 

@@ -10,13 +10,6 @@ from sqlalchemy import RowMapping, TextClause, text
 from memos.kit.unit_of_work import UnitOfWork
 
 Ids = Sequence[str]
-NAMING_TABLES = (
-    "cube_grants", "api_keys", "policies", "consolidations", "consolidation_proposals", "distil_runs", "recall_scopes",
-)  # fmt: skip
-# A scope in which the user has said something since keeps its name, or what is in it would not be found again.
-_ABANDONED = """NOT EXISTS (
-    SELECT FROM memcubes c WHERE c.scope_id = recall_scopes.id AND c.lifecycle <> 'erased')"""
-
 # What holds content of the version it came from. A new epoch's first version came `converts` from a line, and holds
 # nothing of it.
 _CARRIES = """e.relation IN
@@ -62,10 +55,19 @@ _SAID = text("""
     SELECT t.conversation_id, t.seq, t.input FROM turns t
     WHERE t.conversation_id = ANY(:ids) AND t.id NOT IN (SELECT unnest(CAST(:erased AS text[])))
     ORDER BY t.conversation_id, t.seq""")
-_TOLD = text("""
+# An answer's episode is an answer still, and not something that was told.
+_IS_ANSWER = "c.turn_id IS NOT NULL AND c.origin = 'assistant'"
+_TOLD = text(f"""
     SELECT t.input AS words FROM turns t WHERE t.id = ANY(:turns)
-    UNION ALL SELECT v.content FROM memcube_versions v WHERE v.id = ANY(:versions) AND v.content IS NOT NULL""")
-_ANSWERED = text("SELECT t.output AS words FROM turns t WHERE t.id = ANY(:turns) AND t.output <> ''")
+    UNION ALL SELECT v.content FROM memcube_versions v JOIN memcubes c ON c.id = v.cube_id
+    WHERE v.id = ANY(:versions) AND v.content IS NOT NULL AND NOT ({_IS_ANSWER})""")
+_ANSWERED = text(f"""
+    SELECT t.output AS words FROM turns t WHERE t.id = ANY(:turns) AND t.output <> ''
+    UNION ALL SELECT v.content FROM memcube_versions v JOIN memcubes c ON c.id = v.cube_id
+    WHERE v.id = ANY(:versions) AND v.content IS NOT NULL AND {_IS_ANSWER}""")
+_EPISODES_OF = text(f"""
+    SELECT c.id, c.turn_id FROM memcubes c
+    WHERE c.turn_id = ANY(:turns) AND c.lifecycle <> 'erased' AND (NOT :answers_only OR {_IS_ANSWER})""")
 # An accepted one was failed when its conversation was taken hold of.
 _ERASE_TURNS = text("""
     UPDATE turns SET status = 'erased', erased_by = :erasure_id, input = '', output = NULL, error = NULL,
@@ -158,39 +160,6 @@ _TELLING_JOBS = text("""
 _UNRETIRED = text("SELECT id FROM distil_runs WHERE id = ANY(:ids) AND retired_at IS NULL")
 _PLANNED = text("""
     SELECT id FROM erasure_items WHERE erasure_id = :erasure_id AND store = :store AND action = 'erase'""")
-# A key that was limited to the user must not come to be unlimited, nor a policy to be everybody's.
-_NAMED_ROWS = {
-    "cube_grants": "grantee_kind = 'user' AND grantee = :user_id",
-    **{table: "user_id = :user_id" for table in NAMING_TABLES if table != "cube_grants"},
-}
-_FIND_NAMES = text(
-    " UNION ALL ".join(
-        f"SELECT '{table}:' || id AS id FROM {table} WHERE {named}" for table, named in _NAMED_ROWS.items()
-    )
-)
-_CLEARED = {
-    "cube_grants": """grantee = 'erased', revoked_at = coalesce(revoked_at, now()),
-        revoked_by = coalesce(revoked_by, :erasure_id)""",
-    "api_keys": "user_id = 'erased', revoked_at = coalesce(revoked_at, now())",
-    "policies": "user_id = 'erased', enabled = false",
-    "recall_scopes": "user_id = 'erased', erased_by = :erasure_id",
-}
-_CLEARED_WHERE = {"recall_scopes": f"AND {_ABANDONED}"}
-_CLEAR_NAMES = {
-    table: text(f"""
-        WITH wanted AS (SELECT CAST(:erasure_id AS text) AS by)
-        UPDATE {table} SET {_CLEARED.get(table, "user_id = 'erased'")} FROM wanted WHERE id = ANY(:ids)
-        {_CLEARED_WHERE.get(table, "")}""")
-    for table in NAMING_TABLES
-}
-_STILL_NAMED = text(
-    " UNION ALL ".join(
-        f"""SELECT '{table}:' || id AS id FROM {table}
-        WHERE '{table}:' || id = ANY(:ids) AND {"grantee" if table == "cube_grants" else "user_id"} <> 'erased'
-        {_CLEARED_WHERE.get(table, "")}"""
-        for table in NAMING_TABLES
-    )
-)
 
 
 async def _ids(work: UnitOfWork, statement: TextClause, **parameters: Any) -> list[str]:
@@ -251,8 +220,14 @@ async def told(work: UnitOfWork, turns: Ids, versions: Ids) -> list[str]:
     return [row["words"] for row in await work.all(_TOLD, turns=list(turns), versions=list(versions))]
 
 
-async def answered(work: UnitOfWork, turns: Ids) -> list[str]:
-    return [row["words"] for row in await work.all(_ANSWERED, turns=list(turns))]
+async def answered(work: UnitOfWork, turns: Ids, versions: Ids) -> list[str]:
+    """What was answered in these turns, and what these versions say that are answers."""
+    return [row["words"] for row in await work.all(_ANSWERED, turns=list(turns), versions=list(versions))]
+
+
+async def episodes_of(work: UnitOfWork, turns: Ids, *, answers_only: bool = False) -> Sequence[RowMapping]:
+    """The memories that these turns became, each with its turn."""
+    return await work.all(_EPISODES_OF, turns=list(turns), answers_only=answers_only)
 
 
 async def erase_turns(work: UnitOfWork, ids: Ids, erasure_id: str) -> None:
@@ -392,19 +367,3 @@ async def unretired_runs(work: UnitOfWork, ids: Ids) -> list[str]:
 async def planned(work: UnitOfWork, erasure_id: str, store: str) -> list[str]:
     """What an erasure is to take from one store."""
     return await _ids(work, _PLANNED, erasure_id=erasure_id, store=store)
-
-
-async def rows_naming(work: UnitOfWork, user_id: str) -> list[str]:
-    """`table:id` of every row, beside conversations and cubes, that names a user."""
-    return await _ids(work, _FIND_NAMES, user_id=user_id)
-
-
-async def clear_names(work: UnitOfWork, rows: Ids, erasure_id: str) -> None:
-    for table, clear in _CLEAR_NAMES.items():
-        ids = [row.partition(":")[2] for row in rows if row.startswith(f"{table}:")]
-        if ids:
-            await work.run(clear, ids=ids, erasure_id=erasure_id)
-
-
-async def still_named(work: UnitOfWork, rows: Ids) -> list[str]:
-    return await _ids(work, _STILL_NAMED, ids=list(rows))

@@ -25,7 +25,7 @@ class TurnStore(InTheDatabase):
             yield Item(self.name, row["id"], "erase", "a copy of an erased turn", {"of": row["said_as"]})
         versions = reached.ids("versions", "erase")
         gone = reached.ids("turns", "erase")
-        reached.quotes = Quotes(await store.told(work, gone, versions), await store.answered(work, gone))
+        reached.quotes = Quotes(await store.told(work, gone, versions), await store.answered(work, gone, versions))
         later = await store.later_turns(work, versions, gone)
         said = await store.said(work, sorted({row["conversation_id"] for row in later}), gone)
         for item in _quoting(later, said, reached):

@@ -1,0 +1,1 @@
+"""Where a user's name stands beside no conversation and no cube."""
