@@ -23,7 +23,6 @@ from memos.generation.port import Generator
 from memos.kit.db import Database
 
 LOG = structlog.get_logger(__name__)
-EMBED_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +61,10 @@ class ConsolidateTask:
             await store.planned(work, run["id"], considered=len(memories), planned=len(steps))
 
     async def _embed(self, memories: Sequence[Memory]) -> Vectors:
-        rows: list[list[float]] = []
-        for at in range(0, len(memories), EMBED_AT_ONCE):
-            rows += await self.generator.embed([memory.content for memory in memories[at : at + EMBED_AT_ONCE]])
-        return np.array(rows, dtype=np.float64).reshape(len(memories), -1) if rows else np.zeros((0, 1))
+        if not memories:
+            return np.zeros((0, 1))
+        embedded = await self.generator.embed([memory.content for memory in memories], background=True)
+        return embedded.vectors.astype(np.float64)
 
     async def _next(self, tenant_id: str, run: RowMapping) -> bool:
         """False: there is no step without an outcome."""

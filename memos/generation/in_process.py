@@ -1,8 +1,8 @@
 """The port over an engine in this process: of the fake in the API, and of the real model inside a model worker.
 
 The event loop never blocks: computing happens on one bounded pool of threads, blob reads and writes on another, and
-encoding on a third, so that a queue of generations delays neither. A state arrives by reference and its decoded form
-is cached under its hash; nothing else is kept between calls.
+encoding on the embedder's own, so that a queue of generations delays neither. A state arrives by reference and its
+decoded form is cached under its hash; nothing else is kept between calls.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import obstore.exceptions
 import structlog
 
 from memos.generation.distiller import Distiller, Lesson, Trained
-from memos.generation.encoder import Encoder
+from memos.generation.embedders import Embedder
 from memos.generation.engine import Difference, Engine, Folds, SlotRead, StateRejected, Step
 from memos.generation.pool import Pool
 from memos.generation.port import (
@@ -24,6 +24,7 @@ from memos.generation.port import (
     Distilled,
     DistilProgress,
     DistilRequest,
+    Embedded,
     Finished,
     Forgotten,
     GenerateRequest,
@@ -48,7 +49,6 @@ LOG = structlog.get_logger(__name__)
 S = TypeVar("S")
 IO_THREADS = 8
 IO_WAITING = 1024
-EMBED_WAITING = 64
 DEFAULT_CACHE_BYTES = 64 * 1024 * 1024
 DEFAULT_CACHE_AGE_S = 600.0
 DELTA_CACHE_BYTES = 64 * 1024 * 1024
@@ -64,7 +64,7 @@ class InProcessGenerator(Generic[S]):
         self,
         engine: Engine[S],
         blobs: Blobs,
-        encoder: Encoder,
+        embedder: Embedder,
         *,
         threads: int = 32,
         waiting: int = 1024,
@@ -76,10 +76,9 @@ class InProcessGenerator(Generic[S]):
     ) -> None:
         self._engine = engine
         self._blobs = blobs
-        self._encoder = encoder
+        self._embedder = embedder
         self._compute = Pool("compute", threads, waiting, prepare)
         self._io = Pool("blobs", IO_THREADS, IO_WAITING, prepare)
-        self._embed = Pool("embed", 1, EMBED_WAITING, prepare)
         self._cache: StateCache[S] = StateCache(cache_bytes, cache_age_s)
         self._deltas: StateCache[Any] = StateCache(delta_cache_bytes, cache_age_s)
         self._distiller = distiller
@@ -97,10 +96,6 @@ class InProcessGenerator(Generic[S]):
     def model(self) -> ModelIdentity:
         """What `identity` answers, for callers that hold this object itself."""
         return self._identity
-
-    @property
-    def encoder(self) -> Encoder:
-        return self._encoder
 
     async def identity(self) -> ModelIdentity:
         return self._identity
@@ -233,9 +228,9 @@ class InProcessGenerator(Generic[S]):
     async def start_payload(self) -> bytes:
         return self._start_payload
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str], model: str | None = None, *, background: bool = False) -> Embedded:
         assert_no_open_transaction()
-        return await self._embed.run(lambda: self._encoder.encode(texts))
+        return await self._embedder.embed(texts, model, background=background)
 
     async def can_fold(self) -> bool:
         return isinstance(self._engine, Folds)
@@ -271,7 +266,7 @@ class InProcessGenerator(Generic[S]):
             "cache": self._cache.stats(),
             "deltas": self._deltas.stats(),
             "folds": isinstance(self._engine, Folds),
-            "embedder": {"model": self._encoder.model, "dimensions": self._encoder.dimensions},
+            "embedder": self._embedder.stats(),
         }
 
     def show(self, metrics: Metrics) -> None:
@@ -284,7 +279,8 @@ class InProcessGenerator(Generic[S]):
         self._deltas.expire()
 
     async def aclose(self) -> None:
-        for pool in (self._compute, self._io, self._embed, self._distil):
+        await self._embedder.aclose()
+        for pool in (self._compute, self._io, self._distil):
             pool.close()
 
     async def _resolve(self, ref: StateRef) -> S:

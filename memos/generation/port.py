@@ -6,6 +6,9 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from memos.generation.engine import Difference, SlotRead, SlotWrite
 from memos.kit.errors import Conflict, Invalid, Unavailable
 
@@ -16,6 +19,14 @@ class ModelUnavailable(Unavailable):
     """The model worker cannot be reached or is full."""
 
     code = "model_unavailable"
+
+
+class EmbedderUnavailable(ModelUnavailable):
+    """The embedding model cannot be loaded, or is not what it was."""
+
+    code = "embedder_unavailable"
+    hint = "Put the model back where it was, or set MEMOS_EMBEDDER to one that is there: memories are embedded anew."
+    retry_after_s = 30.0
 
 
 class StateUnreadable(Unavailable):
@@ -173,6 +184,16 @@ class Advanced:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedded:
+    """`vectors` [n, dimensions], unit norm, in the order of the texts, perhaps read-only. `model` is the id of what
+    made them (`memos.generation.encoder`): vectors are comparable only with those of the same id."""
+
+    model: str
+    dimensions: int
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Forgotten:
     """What a process that computes no longer holds. `max_age_s`: by when one that was not reached forgets by itself."""
 
@@ -220,7 +241,11 @@ class Generator(Protocol):
         ...
 
     async def start_payload(self) -> bytes: ...
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]: ...
+    async def embed(self, texts: Sequence[str], model: str | None = None, *, background: bool = False) -> Embedded:
+        """By the model with this id or spec; None: the one in force. No texts: only says which model that is. What is
+        for the `background` waits for all else. Raises EmbedderUnavailable for a model that is not there any more."""
+        ...
+
     async def can_fold(self) -> bool:
         """Whether `fold` is there: most models only answer and remember."""
         ...

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from memos.generation.echo import EchoEngine
-from memos.generation.encoder import HashEncoder
+from memos.generation.embedders import ChosenEmbedder, LocalEmbedder
+from memos.generation.encoder import HashEncoder, parsed
+from memos.generation.endpoint import EndpointEmbedder
 from memos.generation.in_process import InProcessGenerator
 from memos.generation.port import Generator
 from memos.generation.worker_client import ModelWorkerClient
@@ -15,6 +17,19 @@ from memos.kit.errors import StartupError
 IN_PROCESS: Mapping[str, Callable[[], EchoEngine]] = {"echo": EchoEngine, "echo-2": lambda: EchoEngine(revision=2)}
 # Served by a model worker only: this process never loads a model.
 BY_WORKER = frozenset({"rxt"})
+
+
+HASHED = "hash-384"  # where nothing is configured and no model is loaded
+
+
+def build_embedder(spec: str, endpoints: EndpointEmbedder) -> ChosenEmbedder:
+    """For a process without a model worker. Raises StartupError for a model that only a worker can load."""
+    if HashEncoder.of(spec) is None and not parsed(spec).served_elsewhere:
+        raise StartupError(
+            f"the embedding model {spec} needs a model worker, and no address of one is set",
+            hint="Set MEMOS_MODEL_URL, or MEMOS_EMBEDDER to hash-384 or openai:URL#model.",
+        )
+    return ChosenEmbedder(spec, LocalEmbedder(spec), endpoints)
 
 
 def generator_names() -> list[str]:
@@ -29,14 +44,20 @@ def build_generator(settings: Settings, blobs: Blobs) -> Generator:
             f"there is no generator named {name!r}",
             hint=f"Set MEMOS_GENERATOR to one of: {', '.join(generator_names())}.",
         )
+    endpoints = EndpointEmbedder(settings.embedder_api_key)
     if settings.model_url is not None:
-        return ModelWorkerClient(settings.model_url, turn_timeout_s=settings.turn_timeout_s)
+        return ModelWorkerClient(
+            settings.model_url,
+            turn_timeout_s=settings.turn_timeout_s,
+            embedder=settings.embedder,
+            endpoints=endpoints,
+        )
     if name in IN_PROCESS:
         engine = IN_PROCESS[name]()
         return InProcessGenerator(
             engine,
             blobs,
-            HashEncoder(),
+            build_embedder(settings.embedder or HASHED, endpoints),
             waiting=max(1024, settings.max_concurrent_turns * 2),
             distiller=engine.distiller(),
         )

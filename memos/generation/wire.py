@@ -4,10 +4,14 @@ Errors before any result are problem documents with the HTTP status of their cla
 `error` event with the same document. `code` says which class of error to raise again on the other side.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import quote, unquote
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from memos.generation.encoder import MAX_DIMENSIONS, MAX_MODEL_CHARS
 from memos.generation.engine import SlotDrift, SlotRead, SlotWrite, TensorChange
 from memos.generation.pool import QueueFull
 from memos.generation.port import (
@@ -15,6 +19,8 @@ from memos.generation.port import (
     DeltaRef,
     DeltaUnreadable,
     DistilRequest,
+    Embedded,
+    EmbedderUnavailable,
     FinishReason,
     GenerateRequest,
     ModelMismatch,
@@ -27,6 +33,8 @@ from memos.generation.port import (
 from memos.kit.errors import Invalid, MemosError, TooLarge
 
 FINGERPRINT_HEADER = "memos-model-fingerprint"
+EMBEDDER_HEADER = "memos-embedder"  # an id, percent-encoded: folders may have any name
+DIMENSIONS_HEADER = "memos-dimensions"
 MAX_TEXT_CHARS = 1_000_000
 MAX_RECALLED = 1_000
 MAX_TOKENS = 8_192
@@ -40,8 +48,8 @@ MAX_SOURCES = 200
 MAX_BODY_BYTES = 32 * 1024 * 1024
 # What may be raised again on the other side.
 KNOWN: tuple[type[MemosError], ...] = (
-    ModelMismatch, CannotFold, StateUnreadable, DeltaUnreadable, NothingToTeach, QueueFull, ModelUnavailable, Invalid,
-    TooLarge,
+    ModelMismatch, CannotFold, StateUnreadable, DeltaUnreadable, NothingToTeach, QueueFull, EmbedderUnavailable,
+    ModelUnavailable, Invalid, TooLarge,
 )  # fmt: skip
 # What an error may carry across.
 DETAILS = frozenset({"fields", "model_fingerprint", "blob_key"})
@@ -166,7 +174,11 @@ class MergeBody(Message):
 
 
 class EmbedBody(Message):
+    """Answered with the vectors as they lie in memory, float32 little-endian, row after row, and two headers."""
+
     texts: list[LongText] = Field(max_length=MAX_EMBED_TEXTS)
+    model: Annotated[str, StringConstraints(max_length=MAX_MODEL_CHARS)] | None = None
+    background: bool = False
 
 
 class FoldBody(Message):
@@ -230,12 +242,6 @@ class DifferenceAnswer(Message):
     slots: list[SlotDrift]
 
 
-class EmbeddedAnswer(Message):
-    model: str
-    dimensions: int
-    vectors: list[list[float]]
-
-
 class HealthAnswer(Message):
     """`active` computations run, `waiting` ones queue; beyond `limit` of both the worker answers 503."""
 
@@ -251,6 +257,21 @@ class HealthAnswer(Message):
     deltas: dict[str, int]
     folds: bool
     embedder: dict[str, Any]
+
+
+def vectors_answer(embedded: Embedded) -> tuple[memoryview, dict[str, str]]:
+    """Body and headers; nothing is copied where the vectors lie in order and little-endian, as they do."""
+    plain = np.ascontiguousarray(embedded.vectors, dtype="<f4")
+    headers = {EMBEDDER_HEADER: quote(embedded.model, safe=""), DIMENSIONS_HEADER: str(embedded.dimensions)}
+    return plain.reshape(-1).data.cast("B"), headers
+
+
+def vectors_of(body: bytes, headers: Mapping[str, str], texts: int) -> Embedded:
+    """The other way; the vectors are a read-only view of the body. Raises ValueError for what is not an answer."""
+    model, dimensions = unquote(headers.get(EMBEDDER_HEADER, "")), int(headers.get(DIMENSIONS_HEADER, ""))
+    if not model or not 0 < dimensions <= MAX_DIMENSIONS or len(body) != texts * dimensions * 4:
+        raise ValueError(f"{len(body)} bytes are not {texts} vectors of {dimensions} dimensions by {model!r}")
+    return Embedded(model, dimensions, np.frombuffer(body, dtype="<f4").reshape(texts, dimensions))
 
 
 def problem_of(error: MemosError) -> dict[str, Any]:

@@ -14,10 +14,13 @@ from dataclasses import asdict
 from typing import Any
 
 import httpx2
+import numpy as np
 import stamina
 import structlog
 from pydantic import ValidationError
 
+from memos.generation.embedders import Embedder
+from memos.generation.encoder import parsed
 from memos.generation.engine import Difference, SlotRead
 from memos.generation.port import (
     Advanced,
@@ -25,6 +28,7 @@ from memos.generation.port import (
     Distilled,
     DistilProgress,
     DistilRequest,
+    Embedded,
     Finished,
     Forgotten,
     GenerateRequest,
@@ -41,7 +45,6 @@ from memos.generation.wire import (
     DifferenceAnswer,
     DistilledEvent,
     DoneEvent,
-    EmbeddedAnswer,
     ErrorEvent,
     FoldedAnswer,
     ForgottenAnswer,
@@ -50,6 +53,7 @@ from memos.generation.wire import (
     ReadsAnswer,
     TokenEvent,
     error_of,
+    vectors_of,
 )
 from memos.kit.transactions import assert_no_open_transaction
 
@@ -66,13 +70,14 @@ MAX_KEPT_CONNECTIONS = 64
 END_TIMEOUT_S = 0.5
 SILENCE_S = 60.0  # of a training that should tell how far it is
 ATTEMPTS = 3
-EMBED_BATCH = 32
+EMBED_BATCH = 128
 JSON_HEADERS = {"content-type": "application/json"}
 
 
 class ModelWorkerClient:
     """One per process; it holds a connection pool. `turn_timeout_s` bounds the waiting for one whole generation,
-    `call_timeout_s` any other call with its retries."""
+    `call_timeout_s` any other call with its retries. `embedder` is the spec in force; unset: the worker's own. What an
+    endpoint serves goes to `endpoints`."""
 
     def __init__(
         self,
@@ -82,8 +87,12 @@ class ModelWorkerClient:
         call_timeout_s: float = CALL_TIMEOUT_S,
         identity_max_age_s: float = IDENTITY_MAX_AGE_S,
     ) -> None:
+        embedder: str | None = None,
+        endpoints: Embedder | None = None,
         self._url = url.rstrip("/")
         self._turn_timeout_s = turn_timeout_s
+        self._embedder = embedder
+        self._endpoints = endpoints
         self._call_timeout_s = call_timeout_s
         self._identity_max_age_s = identity_max_age_s
         self._clock = time.monotonic
@@ -220,15 +229,27 @@ class ModelWorkerClient:
     async def start_payload(self) -> bytes:
         return (await self._call("GET", "/start-state")).content
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str], model: str | None = None, *, background: bool = False) -> Embedded:
         """In batches, each a call of its own: none takes long, on either side."""
         assert_no_open_transaction()
-        vectors: list[list[float]] = []
-        for start in range(0, len(texts), EMBED_BATCH):
-            response = await self._call("POST", "/embed", {"texts": list(texts[start : start + EMBED_BATCH])})
-            with self._translated():
-                vectors += EmbeddedAnswer.model_validate_json(response.content).vectors
-        return vectors
+        wanted = model or self._embedder
+        if self._endpoints is not None and wanted is not None and parsed(wanted).served_elsewhere:
+            return await self._endpoints.embed(texts, wanted, background=background)
+        first = await self._embedded(texts[:EMBED_BATCH], wanted, background)
+        if len(texts) <= EMBED_BATCH:
+            return first
+        vectors = np.empty((len(texts), first.dimensions), dtype=np.float32)
+        vectors[:EMBED_BATCH] = first.vectors
+        for at in range(EMBED_BATCH, len(texts), EMBED_BATCH):
+            # By its id from here on: another worker behind the same address may hold another model.
+            more = await self._embedded(texts[at : at + EMBED_BATCH], first.model, background)
+            vectors[at : at + EMBED_BATCH] = more.vectors
+        return Embedded(first.model, first.dimensions, vectors)
+
+    async def _embedded(self, texts: Sequence[str], model: str | None, background: bool) -> Embedded:
+        response = await self._call("POST", "/embed", {"texts": list(texts), "model": model, "background": background})
+        with self._translated():
+            return vectors_of(response.content, response.headers, len(texts))
 
     async def can_fold(self) -> bool:
         return bool((await self.health())["folds"])
@@ -259,6 +280,8 @@ class ModelWorkerClient:
     async def aclose(self) -> None:
         await self._http.aclose()
 
+        if self._endpoints is not None:
+            await self._endpoints.aclose()
     async def _difference(self, path: str, body: dict[str, Any]) -> Difference:
         assert_no_open_transaction()
         response = await self._call("POST", path, body, timeout_s=READS_TIMEOUT_S)
@@ -311,7 +334,7 @@ class ModelWorkerClient:
             raise ModelUnavailable(f"the model worker at {self._url} cannot be reached: {reason}") from error
         except TimeoutError as error:
             raise ModelUnavailable(f"the model worker at {self._url} did not answer in time") from error
-        except ValidationError as error:
+        except ValueError as error:  # a ValidationError too
             raise ModelUnavailable(f"the model worker at {self._url} answered with what is not an answer") from error
 
 

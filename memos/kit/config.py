@@ -38,6 +38,13 @@ class Settings(BaseSettings):
         "float32", description="How the embedded model worker stores states; a change makes it another model."
     )
 
+    embedder: str | None = Field(
+        None,
+        description="Who embeds memories: all-MiniLM-L6-v2, a sentence-transformers folder, openai:URL#model or "
+        "hash-384; unset: the first, or with --generator echo the last.",
+    )
+    embedder_api_key: SecretStr | None = Field(None, description="Sent to the endpoint that `embedder` names.")
+
     database_url: str | None = Field(None, description="PostgreSQL as the application role; unset: embedded.")
     database_admin_url: str | None = Field(None, description="PostgreSQL as the owner, for migrations only.")
     redis_url: str | None = Field(None, description="Redis for Celery; unset: tasks run in the API process.")

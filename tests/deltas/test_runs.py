@@ -16,7 +16,7 @@ from memos.deltas.distil import DistilTask
 from memos.deltas.schemas import DeltaRun
 from memos.deltas.service import NotLearnable, Untrained
 from memos.generation.echo import EchoEngine, turn_fingerprint
-from memos.generation.encoder import HashEncoder
+from memos.generation.embedders import LocalEmbedder
 from memos.generation.in_process import InProcessGenerator
 from memos.generation.port import Distilled, DistilProgress, DistilRequest, ModelUnavailable
 from memos.kit.errors import NotFound
@@ -207,7 +207,9 @@ async def test_mounted_for_its_owner_while_it_is_activated(place: Lab) -> None:
 
 async def test_another_models_is_never_mounted_and_made_anew_once(place: Lab) -> None:
     old = await run(place, (await ask(place, await place.cube("My dog is called Rex."))).id)
-    place.generator = InProcessGenerator(EchoEngine(2), place.blobs, HashEncoder(), distiller=EchoEngine(2).distiller())
+    place.generator = InProcessGenerator(
+        EchoEngine(2), place.blobs, LocalEmbedder("hash-384"), distiller=EchoEngine(2).distiller()
+    )
     found = await looked_up(place, "ada")
     model = (await place.generator.identity()).fingerprint
     assert mounting.mounted(found) == []

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from memos.generation.echo import EchoEngine
-from memos.generation.encoder import HashEncoder
+from memos.generation.embedders import LocalEmbedder
 from memos.generation.in_process import InProcessGenerator
 from memos.generation.port import Generator
 from memos.generation.worker_client import ModelWorkerClient
@@ -58,6 +58,6 @@ async def generator(request: pytest.FixtureRequest, blobs: Blobs) -> AsyncIterat
     if request.param == "worker":
         made = ModelWorkerClient(request.getfixturevalue("worker").url)
     else:
-        made = InProcessGenerator(EchoEngine(), blobs, HashEncoder())
+        made = InProcessGenerator(EchoEngine(), blobs, LocalEmbedder("hash-384"))
     yield made
     await made.aclose()

@@ -11,6 +11,7 @@ from safetensors.numpy import save
 from memos.generation.echo import EchoEngine, held_turns, turn_fingerprint
 from memos.generation.engine import SlotRead, SlotWrite
 from memos.generation.port import (
+    EmbedderUnavailable,
     Finished,
     GenerateRequest,
     ModelMismatch,
@@ -245,16 +246,30 @@ async def test_advances_at_once_are_byte_for_byte_those_made_one_by_one(generato
 
 async def test_vectors_are_unit_length_and_near_for_near_texts(generator):
     texts = ["the dog likes the park", "the park is liked by the dog", "quarterly tax filing rules"]
-    near, same, far = await generator.embed(texts)
-    assert len(near) == len(same) == len(far) == 384
-    assert all(math.isclose(math.hypot(*vector), 1.0, abs_tol=1e-4) for vector in (near, same, far))
-    dot = [sum(a * b for a, b in zip(near, other, strict=True)) for other in (same, far)]
-    assert dot[0] > dot[1] + 0.3
-    assert await generator.embed([]) == []
-    many = [f"text {n}" for n in range(70)]  # more than one batch, in the order asked
-    vectors = await generator.embed(many)
-    assert len(vectors) == 70
-    assert vectors[69] == pytest.approx((await generator.embed(many[69:]))[0], abs=1e-5)
+    made = await generator.embed(texts)
+    assert (made.dimensions, made.vectors.shape, made.vectors.dtype) == (384, (3, 384), np.float32)
+    np.testing.assert_allclose(np.linalg.norm(made.vectors, axis=1), 1.0, atol=1e-4)
+    near, same, far = made.vectors
+    assert near @ same > near @ far + 0.3
+    nothing = await generator.embed([])
+    assert (nothing.model, nothing.vectors.shape) == (made.model, (0, 384))
+    many = [f"text {n}" for n in range(300)]  # more than one batch, in the order asked
+    vectors = (await generator.embed(many)).vectors
+    assert vectors.shape == (300, 384)
+    for at in (0, 127, 128, 299):
+        np.testing.assert_allclose(vectors[at], (await generator.embed([many[at]])).vectors[0], atol=1e-5)
+
+
+async def test_a_model_is_chosen_by_its_spec_or_its_id(generator):
+    small, larger = await generator.embed(["a dog"], "hash-32"), await generator.embed(["a dog"], "hash-48")
+    assert (small.dimensions, larger.dimensions) == (32, 48)
+    assert small.model != larger.model
+    again = await generator.embed(["a dog"], small.model, background=True)
+    assert again.model == small.model
+    np.testing.assert_array_equal(again.vectors, small.vectors)
+    for gone in (small.model.replace("@", "@0")[:-4] + ":32", "/nowhere/at/all", "nonesuch"):
+        with pytest.raises(EmbedderUnavailable):
+            await generator.embed(["a dog"], gone)
 
 
 async def test_no_model_computes_inside_a_database_transaction(generator):

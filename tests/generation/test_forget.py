@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from memos.generation.echo import EchoEngine
-from memos.generation.encoder import HashEncoder
+from memos.generation.embedders import LocalEmbedder
 from memos.generation.in_process import InProcessGenerator
 from memos.generation.port import Finished, GenerateRequest
 from memos.generation.state_cache import StateCache
@@ -42,7 +42,7 @@ async def test_states_are_forgotten_and_read_anew(generator, blobs) -> None:
 
 async def test_what_was_being_computed_is_waited_for(tmp_path) -> None:
     """An answer that began before goes on to its end; nothing of its state is left in the cache after it."""
-    made = InProcessGenerator(EchoEngine(), Blobs(tmp_path.as_uri()), HashEncoder())
+    made = InProcessGenerator(EchoEngine(), Blobs(tmp_path.as_uri()), LocalEmbedder("hash-384"))
     state = await told(made, "one")
     stream = made.generate(GenerateRequest(state, "/slow 30 a b c d e f"))
     await anext(stream)

@@ -21,7 +21,6 @@ from memos.generation.wire import (
     DiffTensorsBody,
     DistilBody,
     EmbedBody,
-    EmbeddedAnswer,
     FoldBody,
     FoldedAnswer,
     ForgetBody,
@@ -32,6 +31,7 @@ from memos.generation.wire import (
     ReadsAnswer,
     ReadsBody,
 )
+    vectors_answer,
 from memos.kit.errors import MemosError
 from workers.model.body_limit import BodyLimit
 from workers.model.problems import internal, invalid, problem_response
@@ -55,6 +55,7 @@ def build_app(generator: InProcessGenerator[Any], *, forget_every_s: float) -> F
     _add_error_handlers(app, stamp)
     _add_routes(app, generator, stamp)
     _add_comparisons(app, generator, stamp)
+        await asyncio.to_thread(traces.close)
     return app
 
 
@@ -108,11 +109,10 @@ def _add_routes(app: FastAPI, generator: InProcessGenerator[Any], stamp: dict[st
         return FoldedAnswer(facts=await generator.fold(body.episodes))
 
     @app.post("/embed")
-    async def embed(body: EmbedBody, response: Response) -> EmbeddedAnswer:
-        response.headers.update(stamp)
-        vectors = await generator.embed(body.texts)
-        encoder = generator.encoder
-        return EmbeddedAnswer(model=encoder.model, dimensions=encoder.dimensions, vectors=vectors)
+    async def embed(body: EmbedBody) -> Response:
+        embedded = await generator.embed(body.texts, body.model, background=body.background)
+        content, headers = vectors_answer(embedded)
+        return Response(content, media_type="application/octet-stream", headers=stamp | headers)
 
 
 def _add_comparisons(app: FastAPI, generator: InProcessGenerator[Any], stamp: dict[str, str]) -> None:

@@ -1,39 +1,55 @@
-"""The sentence encoder, loaded by its first use: a worker that is never asked to encode never holds its weights."""
+"""Which encoders a worker can load. Each is loaded by its first use: a worker that is never asked to encode never holds
+weights, nor torch."""
 
-import threading
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memos.generation.port import ModelUnavailable
+import numpy as np
+from numpy.typing import NDArray
+
+from memos.generation.encoder import DEFAULT_SPEC, CannotLoad, Encoder, HashEncoder, model_id
 
 if TYPE_CHECKING:
     from models.embed import SentenceEncoder
 
 
-class LazyEncoder:
-    """Fits `memos.generation.encoder.Encoder`. Threads may share it; the first one loads and the others wait."""
+class NeuralEncoder:
+    """A loaded sentence encoder under the id that its spec and its files give it."""
 
-    model = "all-MiniLM-L6-v2"
-    dimensions = 384
+    def __init__(self, spec: str, encoder: "SentenceEncoder") -> None:
+        self._encoder = encoder
+        self.dimensions: int = encoder.dimension
+        self.model = model_id(spec, encoder.sha256, encoder.dimension)
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._encoder: SentenceEncoder | None = None
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self._encoder.encode(texts)
 
-    def encode(self, texts: Sequence[str]) -> list[list[float]]:
-        if not texts:
-            return []
-        vectors: list[list[float]] = self._loaded().encode(list(texts)).tolist()
-        return vectors
 
-    def _loaded(self) -> "SentenceEncoder":
-        from models.embed import SentenceEncoder
-        from models.errors import EmbedderUnavailable
+def load_encoder(spec: str) -> Encoder:
+    """`all-MiniLM-L6-v2` as packaged, `hash-48`, or a folder as sentence-transformers writes it. Raises CannotLoad."""
+    hashed = HashEncoder.of(spec)
+    if hashed is not None:
+        return hashed
+    from models.embed import SentenceEncoder
+    from models.errors import EmbedderUnavailable
 
-        with self._lock:
-            if self._encoder is None:
-                try:
-                    self._encoder = SentenceEncoder.load()
-                except EmbedderUnavailable as error:
-                    raise ModelUnavailable(f"the sentence encoder cannot be loaded: {error}") from error
-            return self._encoder
+    try:
+        return NeuralEncoder(spec, SentenceEncoder.load(None if spec == DEFAULT_SPEC else _folder(spec)))
+    except EmbedderUnavailable as error:
+        raise CannotLoad(str(error)) from error
+
+
+def one_torch_thread() -> None:
+    """Torch keeps the number of threads per thread. One that has not been imported needs no telling: it is told by
+    `OMP_NUM_THREADS` when it is."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+def _folder(spec: str) -> Path:
+    folder = Path(spec)
+    if not folder.is_absolute():
+        raise CannotLoad("a folder is named by its whole path, and nothing is downloaded")
+    return folder

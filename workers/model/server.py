@@ -3,17 +3,19 @@
 import os
 import signal
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 import uvicorn
 
+from memos.generation.embedders import LocalEmbedder
+from memos.generation.encoder import DEFAULT_SPEC
 from memos.generation.in_process import InProcessGenerator
 from memos.kit.blobs import Blobs
 from memos.kit.errors import StartupError
 from workers.model.app import build_app
-from workers.model.embedder import LazyEncoder
+from workers.model.embedder import load_encoder, one_torch_thread
 from workers.model.engines import EngineOptions, load_engine
 
 LOG = structlog.get_logger(__name__)
@@ -51,7 +53,7 @@ def run(options: Options) -> None:
     generator = InProcessGenerator(
         loaded.engine,
         Blobs(options.blob_url),
-        LazyEncoder(),
+        LocalEmbedder(DEFAULT_SPEC, load_encoder, prepare=one_torch_thread),
         threads=options.threads,
         waiting=options.queue,
         cache_bytes=options.cache_bytes,
