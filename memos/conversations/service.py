@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import RowMapping
 
-from memos.conversations import store
+from memos.conversations import episodes, store
 from memos.conversations.schemas import (
     Conversation,
     ConversationCreate,
@@ -120,6 +120,7 @@ async def rollback(work: UnitOfWork, conversation_id: str, wanted: RollbackReque
     )
     # A fork also leaves behind turns that it shares with its parent, whose rows are not its own to mark.
     left = {row["turn_id"] for row in line if row["operation"] == "advance" and row["turn_seq"] > wanted.to_turn}
+    await episodes.leave_behind(work, conversation_id, left.union(superseded), by=created_by)
     return RolledBack(conversation=await get(work, conversation_id), superseded_turns=len(left.union(superseded)))
 
 
@@ -175,6 +176,7 @@ async def fork(work: UnitOfWork, conversation_id: str, wanted: ForkRequest, crea
     )
     version_id = await _begin_line(work, first, source.user_id, source.agent_id)
     cubes.insert_edge(work, child_id=version_id, parent_id=target["id"], relation="forks")
+    await episodes.bring_back(work, await episodes.held_turns(work, fork_id), by=created_by)
     return await get(work, fork_id)
 
 

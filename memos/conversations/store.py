@@ -32,6 +32,23 @@ _GET_ROW = text(_ROW)
 _LOCK = text(f"{_ROW} FOR UPDATE")
 _RAISE_EPOCH = text("""
     UPDATE conversations SET epoch = epoch + 1, fingerprint = :fingerprint, replay_to = :replay_to WHERE id = :id""")
+# Of one root: it, and all that was forked from it at any distance.
+_FAMILY = text("""
+    WITH RECURSIVE up (id, parent_id) AS (
+      SELECT c.id, c.parent_id FROM conversations c WHERE c.id = :id
+      UNION SELECT c.id, c.parent_id FROM up u JOIN conversations c ON c.id = u.parent_id
+    ), family (id) AS (
+      SELECT u.id FROM up u WHERE u.parent_id IS NULL
+      UNION SELECT c.id FROM family f JOIN conversations c ON c.parent_id = f.id)
+    SELECT f.id FROM family f JOIN conversations c USING (id) WHERE c.erased_by IS NULL ORDER BY f.id""")
+# The memories that turns became; and why they are where they are, when they were moved.
+_LOCK_EPISODES = text("""
+    SELECT c.id, c.turn_id, (SELECT e.reason FROM cube_events e WHERE e.cube_id = c.id AND e.to_lifecycle IS NOT NULL
+                             ORDER BY e.created_at DESC, e.id DESC LIMIT 1) AS reason
+    FROM memcubes c
+    WHERE c.turn_id = ANY(:turn_ids) AND c.lifecycle = :lifecycle AND NOT c.frozen AND c.erasing_by IS NULL
+    ORDER BY c.id FOR UPDATE OF c""")
+_MOVE_EPISODES = text("UPDATE memcubes SET lifecycle = :to WHERE id = ANY(:ids)")
 
 
 async def get(work: UnitOfWork, conversation_id: str) -> RowMapping | None:
@@ -70,3 +87,18 @@ async def lock_held(work: UnitOfWork, conversation_id: str) -> RowMapping | None
 async def raise_epoch(work: UnitOfWork, conversation_id: str, *, fingerprint: str, replay_to: int) -> None:
     """Begins an epoch: of which model, and up to which turn its state is first to be rebuilt (0: it is whole)."""
     await work.run(_RAISE_EPOCH, id=conversation_id, fingerprint=fingerprint, replay_to=replay_to)
+
+
+async def family(work: UnitOfWork, conversation_id: str) -> list[str]:
+    """Every conversation that shares a past with this one, and it."""
+    return [row["id"] for row in await work.all(_FAMILY, id=conversation_id)]
+
+
+async def lock_episodes(work: UnitOfWork, turn_ids: Sequence[str], *, lifecycle: str) -> Sequence[RowMapping]:
+    return await work.all(_LOCK_EPISODES, turn_ids=list(turn_ids), lifecycle=lifecycle)
+
+
+async def move_episodes(work: UnitOfWork, cube_ids: Sequence[str], *, to: str) -> None:
+    """Call it holding their locks, and record what it does."""
+    if cube_ids:
+        await work.run(_MOVE_EPISODES, ids=list(cube_ids), to=to)

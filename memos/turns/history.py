@@ -3,6 +3,7 @@
 from sqlalchemy import RowMapping
 
 from memos.conversations import store as conversations
+from memos.conversations.episodes import held_turns
 from memos.conversations.service import open_state
 from memos.cubes import store as cubes
 from memos.kit.errors import NotFound, TooLarge, TooMany
@@ -44,7 +45,7 @@ async def listing(
         place=decode_number(cursor),
         limit=limit + 1,
     )
-    held = await _held(work, conversation_id) if inherited else frozenset()
+    held = await held_turns(work, conversation_id) if inherited else frozenset()
 
     def shown(row: RowMapping) -> Turn:
         """A turn of the parent as it stands here: a rollback of either says nothing about the other."""
@@ -82,14 +83,3 @@ async def take_in(
 async def _inherited(work: UnitOfWork, conversation: RowMapping) -> list[str]:
     line = await cubes.line(work, (await cubes.first_version(work, conversation["state_cube_id"]))["id"])
     return [row["turn_id"] for row in line if row["operation"] == "advance"]
-
-
-async def _held(work: UnitOfWork, conversation_id: str) -> frozenset[str]:
-    """The turns of the present line; while it is being rebuilt for another model, also those still to be taken in."""
-    conversation = await conversations.get_row(work, conversation_id)
-    head = await cubes.head(work, conversation_id)
-    line = list(await cubes.line(work, head["id"]))
-    if (head["turn_seq"] or 0) < conversation["replay_to"]:
-        source = await cubes.migrated_from(work, cube_id=head["cube_id"], epoch=conversation["epoch"])
-        line += await cubes.line(work, source)
-    return frozenset(row["turn_id"] for row in line if row["operation"] == "advance")
