@@ -67,6 +67,7 @@ class ExactIndex:
         self._sample = None
 
     def nearest(self, vector: Vector, most: int, allowed: Mask | None = None) -> tuple[Rows, Scores]:
+        vector = asked(vector, self._dimensions)
         end = self._end
         may = self.may(end, allowed)
         if most <= 0 or not end:
@@ -102,6 +103,15 @@ class ExactIndex:
         within = allowed[:end]
         return held & within if len(within) == end else held & np.pad(within, (0, end - len(within)))
 
+    @property
+    def end(self) -> int:
+        """Rows from here on were never held."""
+        return self._end
+
+    def holds(self, rows: Rows) -> Mask:
+        """Which of these rows have a vector; none of them is beyond `end`."""
+        return self._held[rows]
+
     def vectors(self, rows: Rows) -> Vectors:
         """A copy of the vectors of rows that are held."""
         return self._matrix[rows]
@@ -114,7 +124,7 @@ class ExactIndex:
         rows, scores = np.empty(most, np.int64), np.empty(most, np.float32)
         if not most:
             return rows, scores
-        matrix, vector = self._matrix, asked(vector, self._dimensions)  # held here: a writer may replace it
+        matrix = self._matrix  # held here: a writer may replace it
         bits = np.packbits(may, bitorder="little")
         selector = faiss.IDSelectorBitmap(end, faiss.swig_ptr(bits))
         faiss.knn_inner_product(

@@ -3,9 +3,13 @@
 from collections.abc import Callable
 
 from memos.recall.vectors.exact import ExactIndex
+from memos.recall.vectors.hnsw import HnswIndex
 from memos.recall.vectors.port import VectorIndex
 
-INDEXES: dict[str, Callable[[int], VectorIndex]] = {"exact": ExactIndex}
+INDEXES: dict[str, Callable[[int], VectorIndex]] = {
+    "exact": ExactIndex,
+    "hnsw": HnswIndex,  # from a size on: the one for everyday use
+}
 
 
 def build_index(name: str, dimensions: int) -> VectorIndex:
