@@ -54,6 +54,10 @@ class RecallIndex:
         row = self._rows.by_cube.get(cube_id)
         return None if row is None else self._rows.items[row]
 
+    def to_embed(self, question: str) -> str:
+        """What of a question is to be embedded for `Asked.vector`: all but the names of those who speak here."""
+        return self._rows.names.people(question).rest
+
     def put(self, items: Iterable[Item]) -> None:
         """Inserts or replaces by cube. Of several with one cube the last counts. Raises ValueError for a vector of
         another dimension, and then changes nothing."""

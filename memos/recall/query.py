@@ -18,7 +18,8 @@ from memos.recall.items import Item
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`vector`: float32 [d] of unit norm, of the index's model, or None: then words alone decide. `threshold`: no hit
+    """`vector`: float32 [d] of unit norm, by the index's model, of what `RecallIndex.to_embed` makes of the text (names
+    are cut, and half of what meaning finds depends on it); None: then words alone decide. `threshold`: no hit
     has a lower score. `history`: what was replaced and what is over is asked for too."""
 
     text: str

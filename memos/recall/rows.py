@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memos.recall.items import Item
+from memos.recall.people import Names
 
 LEAST_ROWS = 64
 NOBODY = -1
@@ -76,6 +77,7 @@ class RowStore:
         self.items: list[Item | None] = []
         self.by_cube: dict[str, int] = {}
         self.speakers: dict[str, int] = {}
+        self.names = Names()
         self.dead = 0  # rows whose postings are still there
         self.text_bytes = 0
         self._free: list[int] = []
@@ -136,8 +138,13 @@ class RowStore:
         columns.at[row] = item.at
         columns.valid_to[row] = NEVER if item.valid_to is None else item.valid_to
         columns.expires_at[row] = NEVER if item.expires_at is None else item.expires_at
-        name = item.speaker
-        columns.speaker[row] = NOBODY if name is None else self.speakers.setdefault(name, len(self.speakers))
+        columns.speaker[row] = NOBODY if item.speaker is None else self._speaker(item.speaker)
+
+    def _speaker(self, name: str) -> int:
+        if name not in self.speakers:
+            self.speakers[name] = len(self.speakers)
+            self.names.add(name)
+        return self.speakers[name]
 
     def _link(self, row: int, item: Item) -> None:
         self.columns.before[row] = self.columns.after[row] = NOBODY

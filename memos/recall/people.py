@@ -1,0 +1,84 @@
+"""Who is asked about: the speakers of a scope in the words of a question.
+
+Notable choices:
+
+* A speaker's name is cut from what is embedded. Names pull a vector towards greetings ("Hey Ada!"), which say nothing,
+  and who is meant is known better from who spoke.
+* A speaker is meant by one word of the name that is nobody else's, or by its beginning from three letters on ("Mel" for
+  Melanie). A name that is an everyday word ("Will", "May") counts where it has a capital and does not begin
+  the question.
+* "I" and "my" are the user's, "you" and "your" the assistant's, in a scope that knows roles.
+"""
+
+import re
+from dataclasses import dataclass
+
+from memos.recall.words import STOP
+
+ROLES = frozenset("user assistant system tool human ai bot".split())
+EVERYDAY = frozenset(
+    "angel april art august autumn bill chase chip christian dawn dean drew faith frank grace guy hope hunter jack joy "
+    "june july mark may pat penny ray rich rose rusty skip sky sue summer sunny will".split()
+)
+LEAST_NICKNAME = 3
+MOST_NAMES = 2_000  # beyond, beginnings of names are not looked for
+_PART = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"([^\W_]+)(['\u2019]s\b)?")
+_ASKER = re.compile(r"\b(i|me|my|mine|myself)\b", re.IGNORECASE)
+_ASKED = re.compile(r"\b(you|your|yours|yourself)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """`speakers`: who of them is named. `names`: the words that named them, in lower case. `rest`: the question without
+    these. `role`: whose words are asked for, "user" or "assistant", where the question is about one of the two."""
+
+    speakers: tuple[str, ...]
+    names: frozenset[str]
+    rest: str
+    role: str | None
+
+
+class Names:
+    """The words that name the speakers of a scope."""
+
+    def __init__(self) -> None:
+        self._whose: dict[str, set[str]] = {}
+
+    def add(self, speaker: str) -> None:
+        """What a role is called is nobody's name."""
+        if speaker.casefold() not in ROLES:
+            for name in _PART.findall(speaker.casefold()):
+                self._whose.setdefault(name, set()).add(speaker)
+
+    def people(self, question: str) -> People:
+        found: dict[str, None] = {}
+        names: set[str] = set()
+
+        def cut(word: re.Match[str]) -> str:
+            whose = self._meant(word)
+            if whose is None:
+                return word.group()
+            found[whose] = None
+            names.add(word.group(1).casefold())
+            return " "
+
+        rest = " ".join(_WORD.sub(cut, question).split()) if self._whose else question
+        return People(tuple(found), frozenset(names), rest if _PART.search(rest) else question, role_of(question))
+
+    def _meant(self, word: re.Match[str]) -> str | None:
+        written = word.group(1)
+        name = written.casefold()
+        capital = written[0].isupper()
+        if (name in STOP or name in EVERYDAY) and not (capital and (word.start() > 0 or word.group(2))):
+            return None
+        whose = self._whose.get(name)
+        if whose is None and capital and len(name) >= LEAST_NICKNAME and len(self._whose) <= MOST_NAMES:
+            whose = set().union(*(who for known, who in self._whose.items() if known.startswith(name)))
+        return next(iter(whose)) if whose is not None and len(whose) == 1 else None
+
+
+def role_of(question: str) -> str | None:
+    if _ASKER.search(question):
+        return "user"
+    return "assistant" if _ASKED.search(question) else None
