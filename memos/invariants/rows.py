@@ -19,7 +19,8 @@ LAPSED_S = 120.0
 Asked = Callable[..., Awaitable[Sequence[RowMapping]]]
 
 
-async def _next_part(work: UnitOfWork, name: str, ask: Asked) -> Sequence[RowMapping]:
+async def next_part(work: UnitOfWork, name: str, ask: Asked) -> Sequence[RowMapping]:
+    """What `ask` finds in the next part of the cubes, and in those that were found before."""
     after = await store.place(work, name)
     last, more = await store.part(work, after=after, limit=PART)
     also = await store.found_before(work, name)
@@ -36,7 +37,7 @@ class HeadIsNewest(Plain):
     async def check(self, work: UnitOfWork) -> list[Finding]:
         return [
             Finding(row["id"], f"its head is version {row['head_number']}, its newest version is {row['newest']}")
-            for row in await _next_part(work, self.name, store.wrong_heads)
+            for row in await next_part(work, self.name, store.wrong_heads)
         ]
 
 
@@ -47,7 +48,7 @@ class UsageCounters(Plain):
 
     async def check(self, work: UnitOfWork) -> list[Finding]:
         found = []
-        for row in await _next_part(work, self.name, store.wrong_counters):
+        for row in await next_part(work, self.name, store.wrong_counters):
             if row["writes"] != row["head_number"]:
                 detail = f"{row['writes']} writes are counted and {row['head_number']} were made"
             elif row["reads"] < row["derived"]:
@@ -65,7 +66,7 @@ class LivesAreTold(Plain):
 
     async def check(self, work: UnitOfWork) -> list[Finding]:
         found = []
-        for row in await _next_part(work, self.name, store.wrong_lives):
+        for row in await next_part(work, self.name, store.wrong_lives):
             told = row["to_lifecycle"] or "activated"
             if row["lifecycle"] != told:
                 detail = f"it is {row['lifecycle']}, and its last event made it {told}"

@@ -7,7 +7,7 @@ from typing import Literal
 
 import structlog
 
-from memos.invariants import audit, blobs, chains, rows, store
+from memos.invariants import audit, blobs, chains, recall, rows, store
 from memos.invariants.registry import INVARIANTS, Invariant, Tools
 from memos.invariants.schemas import FindingView, InvariantState
 from memos.kit.errors import MemosError
@@ -17,7 +17,7 @@ from memos.outbox.schedule import Schedule, register
 
 LOG = structlog.get_logger(__name__)
 SCHEDULE = register(Schedule("invariants", "check_invariants", 300.0))
-KNOWN = (audit, chains, blobs, rows)  # loading them registers what they hold
+KNOWN = (audit, chains, blobs, rows, recall)  # loading them registers what they hold
 SHOWN = 10  # findings of one invariant in a report
 
 

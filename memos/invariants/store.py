@@ -71,6 +71,27 @@ _LIVES = text(f"""
     WHERE {_OF_PART} AND (m.lifecycle <> coalesce(life.to_lifecycle, 'activated')
       OR m.frozen <> coalesce(ice.event = 'freeze', false))
     ORDER BY m.id LIMIT :limit""")
+# A memory that an index would never hear of, that is somebody else's, or whose vectors are not as its scope wants them.
+_RECALL = text(f"""
+    SELECT * FROM (
+      SELECT m.id, m.scope_id, m.recall_revision, s.revision,
+        m.lifecycle <> 'erased' AND (s.id IS NULL OR s.erased_by IS NOT NULL
+          OR s.user_id IS DISTINCT FROM m.user_id
+          OR s.agent_id IS DISTINCT FROM CASE WHEN m.user_id IS NULL THEN m.agent_id END) AS out_of_scope,
+        m.recall_revision IS NULL OR m.recall_revision > s.revision OR EXISTS (
+          SELECT FROM memcube_versions v JOIN embeddings e ON e.version_id = v.id
+          WHERE v.cube_id = m.id AND (e.scope_id <> m.scope_id OR e.revision > s.revision)) AS ahead,
+        EXISTS (SELECT FROM memcube_versions v JOIN embeddings e ON e.version_id = v.id
+                WHERE v.cube_id = m.id AND v.payload = 'erased')
+          OR (m.lifecycle <> 'erased' AND EXISTS (
+            SELECT FROM turns t WHERE t.id = m.turn_id AND t.status = 'erased')) AS of_erased,
+        m.lifecycle IN ('generated', 'activated') AND s.embedder IS NOT NULL AND NOT EXISTS (
+          SELECT FROM embeddings e WHERE e.version_id = m.head_version_id AND e.model = s.embedder)
+          AND EXISTS (SELECT FROM memcube_versions v WHERE v.id = m.head_version_id AND v.payload = 'text'
+                        AND v.created_at < now() - make_interval(secs => :late_s)) AS late
+      FROM memcubes m LEFT JOIN recall_scopes s ON s.id = m.scope_id
+      WHERE {_OF_PART} AND m.kind = 'plaintext') looked
+    WHERE out_of_scope OR ahead OR of_erased OR late ORDER BY id LIMIT :limit""")
 _OLD_JOBS = text("""
     SELECT id, task, status, error ->> 'code' AS error, extract(epoch FROM now() - created_at)::bigint AS age_s
     FROM outbox
@@ -158,6 +179,11 @@ async def wrong_counters(work: UnitOfWork, **of: Any) -> Sequence[RowMapping]:
 
 async def wrong_lives(work: UnitOfWork, **of: Any) -> Sequence[RowMapping]:
     return await work.all(_LIVES, **of)
+
+
+async def not_in_recall(work: UnitOfWork, *, late_s: float, **of: Any) -> Sequence[RowMapping]:
+    """Of plaintext cubes; `late_s`: how long a version may be without a vector."""
+    return await work.all(_RECALL, late_s=late_s, **of)
 
 
 async def old_jobs(work: UnitOfWork, *, queued_s: float, lapsed_s: float, limit: int) -> Sequence[RowMapping]:

@@ -1,0 +1,36 @@
+"""What recall goes by: the scopes of memories, their stamps, their vectors, and the turns that episodes are of."""
+
+from typing import ClassVar
+
+from memos.invariants import store
+from memos.invariants.registry import Finding, Plain, register
+from memos.invariants.rows import QUEUED_S, next_part
+from memos.kit.unit_of_work import UnitOfWork
+
+
+@register
+class RecallIsWhole(Plain):
+    """A memory without a scope, or with a stamp that its scope has not reached, is one that an index never hears of."""
+
+    name: ClassVar[str] = "recall_is_whole"
+    what: ClassVar[str] = "Every living memory is in its owner's scope and stamped, with its vectors and nobody else's."
+
+    async def check(self, work: UnitOfWork) -> list[Finding]:
+        found = []
+        for row in await next_part(work, self.name, store.not_in_recall):
+            found.append(Finding(row["id"], _stamp(row) if row["out_of_scope"] or row["ahead"] else _vectors(row)))
+        return found
+
+
+def _stamp(row: store.Row) -> str:
+    if row["scope_id"] is None:
+        return "it is in no scope"
+    if row["out_of_scope"]:
+        return f"scope {row['scope_id']} is not its owner's"
+    return f"its stamp is {row['recall_revision']}, and its scope has revision {row['revision']}"
+
+
+def _vectors(row: store.Row) -> str:
+    if row["of_erased"]:
+        return "a version that was erased has a vector, or its turn was erased"
+    return f"its newest version is without a vector of its scope's model for more than {QUEUED_S:.0f} s"
