@@ -70,6 +70,12 @@ class Settings(BaseSettings):
         default_factory=dict, description="Other intervals for schedules, by name; 0 switches one off."
     )
     blob_grace_s: float = Field(86_400.0, ge=0, description="Age from which an unreferenced payload is collected.")
+    recall_index: Literal["memory", "pgvector"] = Field(
+        "memory", description="Where vectors are compared: in this process, or in the database by its extension."
+    )
+    recall_cache_bytes: int = Field(
+        512 * 2**20, ge=0, description="Most memory that one process's recall indexes take; least used ones leave."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod
