@@ -35,6 +35,7 @@ from memos.kit.db import Database
 from memos.kit.errors import StartupError, Unavailable
 from memos.kit.in_flight import InFlight
 from memos.kit.metrics import Metrics, gauge
+from memos.kit.tracing import Tracing
 from memos.kit.wakeups import Wakeups
 from memos.outbox.jobs import JobRunner, Task
 from memos.outbox.relay import Dispatcher, InProcessDispatcher, Relay
@@ -55,9 +56,11 @@ CRASHED_FOR_S = 10.0  # how long a crash shows in `Background.status`
 
 class Runtime:
     """The parts of one process. `start` verifies the database and begins listening; `stop` undoes it.
-    `on_job_progress` is called whenever a job starts, goes on or ends."""
+    `on_job_progress` is called whenever a job starts, goes on or ends; `process` names this one in traces."""
 
-    def __init__(self, settings: Settings, *, on_job_progress: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, settings: Settings, *, on_job_progress: Callable[[], None] = lambda: None, process: str = "api"
+    ) -> None:
         if settings.database_url is None:
             raise StartupError("no database is configured", hint="Run `memos serve`, or set MEMOS_DATABASE_URL.")
         self.settings = settings
@@ -92,7 +95,8 @@ class Runtime:
             tasks[name] = counted(name, tasks[name], self._in_flight)
         self.process = ServingProcess(self.database, self.wakeups, settings, self._let_go)
         self.schedules = in_force(settings, tasks)
-        self.jobs = JobRunner(self.database, tasks, self.wakeups, self.metrics, settings, on_job_progress)
+        self.tracing = Tracing.configured(settings, process)
+        self.jobs = JobRunner(self.database, tasks, self.wakeups, self.metrics, settings, on_job_progress, self.tracing)
         self.metrics.read_from(self._readings)
         if isinstance(self.generator, InProcessGenerator):
             self.generator.show(self.metrics)
@@ -128,6 +132,7 @@ class Runtime:
         await self.wakeups.stop()
         await self.generator.aclose()
         await self.database.aclose()
+        await asyncio.to_thread(self.tracing.close)
 
 
 def counted(name: str, task: Task, in_flight: InFlight) -> Task:

@@ -29,6 +29,7 @@ from memos.outbox.watchdog import Watchdog
 from memos.runtime import Runtime
 from workers.app import configuration
 from workers.beacon import JOBS, VARIABLE, Lookout
+from workers.metrics import with_pool
 from workers.relay import stop_on_signals, wait_for
 
 LOG = structlog.get_logger(__name__)
@@ -53,13 +54,14 @@ def main(arguments: list[str]) -> int:
 async def serve(settings: Settings, arguments: list[str]) -> int:
     """Runs until SIGTERM or SIGINT."""
     stop = stop_on_signals()
-    runtime = Runtime(settings)
+    runtime = Runtime(settings, process="consumer")
     await runtime.start()
     patience_s = settings.lease_s + settings.watchdog_idle_s
-    worker = CeleryWorker(arguments, patience_s)
-    watchdog = Watchdog(runtime.database, worker, runtime.metrics, patience_s=patience_s, duty="take")
     try:
-        await worker.keep(stop, watchdog)
+        with with_pool(settings, runtime.metrics.registry) as told_by:
+            worker = CeleryWorker(arguments, patience_s, told_by)
+            watchdog = Watchdog(runtime.database, worker, runtime.metrics, patience_s=patience_s, duty="take")
+            await worker.keep(stop, watchdog)
     finally:
         await runtime.stop()
     return 0
@@ -68,8 +70,9 @@ async def serve(settings: Settings, arguments: list[str]) -> int:
 class CeleryWorker:
     """The child. `progress` and silence are told by its signs (see `workers.beacon`); `restart` is the watchdog's."""
 
-    def __init__(self, arguments: list[str], silence_s: float) -> None:
+    def __init__(self, arguments: list[str], silence_s: float, environment: dict[str, str]) -> None:
         self._arguments = arguments
+        self._environment = environment
         self._silence_s = silence_s
         self._lookout = Lookout(self._on_sign)
         self._process: subprocess.Popen[bytes] | None = None
@@ -108,7 +111,7 @@ class CeleryWorker:
 
     async def _start(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, *CELERY, *self._arguments]
-        environment = os.environ | {VARIABLE: self._lookout.address}
+        environment = os.environ | self._environment | {VARIABLE: self._lookout.address}
         process = self._process = await asyncio.to_thread(
             lambda: spawn(command, env=environment, output=sys.stderr.fileno(), cwd=Path.cwd())
         )

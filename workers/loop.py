@@ -44,7 +44,7 @@ class RuntimeLoop:
 
     async def _serve(self) -> None:
         try:
-            runtime = Runtime(self._settings, on_job_progress=self._on_job_progress)
+            runtime = Runtime(self._settings, on_job_progress=self._on_job_progress, process="worker")
             await runtime.start()
         except Exception as error:
             self._started.set_exception(error)

@@ -17,6 +17,7 @@ from memos.kit.logs import configure_logs
 from memos.runtime import Background, Runtime
 from workers.app import app
 from workers.dispatcher import CeleryDispatcher
+from workers.metrics import told
 
 LOG = structlog.get_logger(__name__)
 
@@ -34,13 +35,14 @@ def main() -> int:
 async def serve(settings: Settings) -> int:
     """Runs until SIGTERM or SIGINT."""
     stop = stop_on_signals()
-    runtime = Runtime(settings)
+    runtime = Runtime(settings, process="relay")
     await runtime.start()
     background = Background(runtime, CeleryDispatcher(app))
-    await background.start()
-    LOG.info("relay.started")
-    await stop.wait()
-    await background.stop()
+    with told(settings, runtime.metrics.registry):
+        await background.start()
+        LOG.info("relay.started")
+        await stop.wait()
+        await background.stop()
     await runtime.stop()
     LOG.info("relay.stopped")
     return 0

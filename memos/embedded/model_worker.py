@@ -33,6 +33,9 @@ class ModelWorker:
         self._options += ["--distil-dir", str(data_dir / "distil")]
         if settings.checkpoint is not None:
             self._options += ["--checkpoint", str(settings.checkpoint.absolute())]
+        # How to log and where traces go: it may stand in a memos.toml that the worker does not see.
+        self._told = {"MEMOS_LOG_LEVEL": settings.log_level, "MEMOS_LOG_TEXTS": str(settings.log_texts).lower()}
+        self._told |= {"MEMOS_OTLP_URL": settings.otlp_url} if settings.otlp_url else {}
         self._port_file = data_dir / "model.port"
         self._log = ChildLog(data_dir / "model.log")
         self._reservation = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -52,7 +55,7 @@ class ModelWorker:
         module = [sys.executable, "-m", "workers.model", *self._options]
         where = ["--host", HOST, "--port", str(self._port), "--port-file", str(self._port_file)]
         with self._log.open() as log:
-            return spawn([*module, *where], env=os.environ, output=log)
+            return spawn([*module, *where], env=os.environ | self._told, output=log)
 
     def _ready(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self._port, timeout=HEALTH_TIMEOUT_S)

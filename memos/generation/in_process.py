@@ -42,7 +42,7 @@ from memos.generation.tensors import NotTensors, tensor_changes
 from memos.kit.blobs import BlobCorrupt, BlobMissing, Blobs, sha256_hex
 from memos.kit.errors import Unavailable
 from memos.kit.in_flight import InFlight
-from memos.kit.metrics import Metrics
+from memos.kit.metrics import Exposed
 from memos.kit.transactions import assert_no_open_transaction
 
 LOG = structlog.get_logger(__name__)
@@ -269,7 +269,7 @@ class InProcessGenerator(Generic[S]):
             "embedder": self._embedder.stats(),
         }
 
-    def show(self, metrics: Metrics) -> None:
+    def show(self, metrics: Exposed) -> None:
         """Puts what this generator counts among what the process exposes."""
         show(metrics, self._operations, self._compute, {"states": self._cache, "deltas": self._deltas})
 

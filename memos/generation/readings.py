@@ -1,5 +1,5 @@
-"""What a generator in this process can tell at /metrics: its computations, its queue and its caches. A client of a model
-worker tells none of it: the worker does, at an address of its own.
+"""What a generator in this process can tell at /metrics: its computations, its queue and its caches. A client of a
+model worker tells none of it: the worker does, at an address of its own.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from memos.generation.pool import Pool
 from memos.generation.state_cache import StateCache
-from memos.kit.metrics import BUCKETS_S, Metrics, counter, gauge
+from memos.kit.metrics import BUCKETS_S, Exposed, counter, gauge
 
 CACHE = "cache"
 
@@ -26,7 +26,7 @@ def operations() -> Histogram:
     )
 
 
-def show(metrics: Metrics, operations: Histogram, pool: Pool, caches: Mapping[str, StateCache[Any]]) -> None:
+def show(metrics: Exposed, operations: Histogram, pool: Pool, caches: Mapping[str, StateCache[Any]]) -> None:
     """Puts these among what the process exposes."""
 
     def read() -> Iterator[Metric]:

@@ -55,6 +55,7 @@ from memos.generation.wire import (
     error_of,
     vectors_of,
 )
+from memos.kit import carried, tracing
 from memos.kit.transactions import assert_no_open_transaction
 
 LOG = structlog.get_logger(__name__)
@@ -294,16 +295,20 @@ class ModelWorkerClient:
     ) -> httpx2.Response:
         """One repeatable call; the whole of it, retries included, within the timeout."""
         content = None if body is None else _encoded(body)
-        with self._translated():
+        with self._translated(), tracing.span(f"model {path}", "client"):
             async with asyncio.timeout(min(timeout_s or self._call_timeout_s, self._call_timeout_s)):
                 response = await self._retry(
-                    httpx2.TransportError, self._http.request, method, path, content=content, headers=JSON_HEADERS
+                    httpx2.TransportError, self._http.request, method, path, content=content, headers=_headers()
                 )
         self._check(response)
         return response
 
     async def _open_stream(self, stack: AsyncExitStack, path: str, content: bytes) -> httpx2.Response:
-        request = self._http.build_request("POST", path, content=content, headers=JSON_HEADERS)
+        # The answer is read by other hands, so its span is not the active one: it ends with the stack.
+        span = tracing.begin(f"model {path}", "client")
+        if span is not None:
+            stack.push(lambda _, error, __: span.end(error))
+        request = self._http.build_request("POST", path, content=content, headers=_headers(span))
         response = await self._retry(httpx2.ConnectError, self._http.send, request, stream=True)
         stack.push_async_callback(response.aclose)
         if not response.is_success:
@@ -336,6 +341,10 @@ class ModelWorkerClient:
             raise ModelUnavailable(f"the model worker at {self._url} did not answer in time") from error
         except ValueError as error:  # a ValidationError too
             raise ModelUnavailable(f"the model worker at {self._url} answered with what is not an answer") from error
+
+
+def _headers(span: tracing.Span | None = None) -> dict[str, str]:
+    return JSON_HEADERS | carried.outgoing(span)
 
 
 def _encoded(body: dict[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 import memos
 from memos.http import openapi, problems
 from memos.http.audited import Audited
-from memos.http.middleware import BodyLimit, ReadableAddress, RequestId, Timed
+from memos.http.middleware import BodyLimit, Observed, ReadableAddress, RequestId
 from memos.http.routes import (
     access,
     archives,
@@ -91,7 +91,7 @@ def create_app(
     larger = {archives.IMPORT_PATH: settings.max_archive_bytes}
     app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes, larger=larger)
     app.add_middleware(ReadableAddress)
-    app.add_middleware(Timed, metrics=runtime.metrics)
+    app.add_middleware(Observed, metrics=runtime.metrics, tracing=runtime.tracing)
     app.add_middleware(RequestId)
     openapi.install(app)
     return app

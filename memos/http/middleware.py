@@ -1,5 +1,5 @@
-"""What happens to every request before and after its route, as plain ASGI: an id, a readable address, a bound on the
-body.
+"""What happens to every request before and after its route, as plain ASGI: an id, its figures and its span, a
+readable address, a bound on the body.
 """
 
 import re
@@ -14,10 +14,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from memos.http.problems import MalformedAddress, respond
+from memos.http.problems import MalformedAddress, respond, route_of
 from memos.kit.errors import TooLarge
 from memos.kit.metrics import Metrics
+from memos.kit.tracing import Span, Tracing
 
+LOG = structlog.get_logger(__name__)
+UNTRACED = frozenset({"/healthz", "/readyz", "/metrics"})  # asked every few seconds, and nobody's trace
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})  # a caller may send any word
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,128}$")
 
@@ -45,17 +48,28 @@ class RequestId:
             await self._app(scope, receive, send_with_id)
 
 
-class Timed:
-    """Counts how long each request took, by the template of its route: an address that no route takes is `none`."""
+class Observed:
+    """Counts how long each request took, by the template of its route (an address that no route takes is `none`), and
+    opens its span, within the trace that the caller names by `traceparent`."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: Tracing) -> None:
         self._app = app
         self._metrics = metrics
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["path"] in UNTRACED:
+            await self._timed(scope, receive, send, None)
+            return
+        method = _method(scope)
+        parent = Headers(scope=scope).get("traceparent")
+        with self._tracing.entry(method, "server", parent, **{"http.request.method": method}) as span:
+            await self._timed(scope, receive, send, span)
+
+    async def _timed(self, scope: Scope, receive: Receive, send: Send, span: Span | None) -> None:
         began, status = time.perf_counter(), 500
 
         async def noted(message: Message) -> None:
@@ -67,13 +81,15 @@ class Timed:
         try:
             await self._app(scope, receive, noted)
         finally:
-            method = scope["method"] if scope["method"] in METHODS else "other"
-            self._metrics.request_ended(method, route_of(scope), status, time.perf_counter() - began)
+            took_s, method, route = time.perf_counter() - began, _method(scope), route_of(scope)
+            self._metrics.request_ended(method, route, status, took_s)
+            if span is not None:
+                span.named(f"{method} {route}", {"http.route": route, "http.response.status_code": status})
+            LOG.debug("request.ended", method=method, route=route, status=status, took_ms=round(took_s * 1000, 1))
 
 
-def route_of(scope: Scope) -> str:
-    """The template of the route that took a request."""
-    return str(getattr(scope.get("route"), "path", "none"))
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in METHODS else "other"
 
 
 class ReadableAddress:

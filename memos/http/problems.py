@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from memos.http.openapi import methods_of, undocumented_method
 from memos.kit.errors import Invalid, MemosError, NotFound, TooLarge
@@ -108,11 +109,16 @@ def _not_allowed(request: Request) -> Response:
     return respond(error, request, {"Allow": allow})
 
 
+def route_of(scope: Scope) -> str:
+    """The template of the route that took a request: for logs and figures, where an address may name a user."""
+    return str(getattr(scope.get("route"), "path", "none"))
+
+
 async def _unexpected(request: Request, error: Exception) -> Response:
     known = translated(error)
     if isinstance(known, MemosError):
         return respond(known, request)
-    LOG.error("request.failed", path=request.url.path, exc_info=error)
+    LOG.error("request.failed", route=route_of(request.scope), exc_info=error)
     return respond(MemosError(), request)
 
 

@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     max_pending_turns: int = Field(64, ge=1, description="Unapplied turns one conversation may have; more is 429.")
     turn_wait_s: float = Field(30.0, gt=0, description="How long consistency=latest waits for memory; then 503.")
     turn_timeout_s: float = Field(120.0, gt=0, description="How long one generation may take.")
+    recall_tokens: int = Field(512, ge=0, description="Most tokens of recalled memories that an answer is given.")
+    recall_threshold: float | None = Field(None, description="Memories that score less are not given to an answer.")
+    recall_wait_s: float = Field(2.0, gt=0, description="How long a turn waits for recall; then it goes without.")
     lease_s: float = Field(15.0, gt=0, description="A turn or job whose owner is silent this long is taken over.")
     idempotency_ttl_s: float = Field(86_400.0, gt=0, description="How long a key's stored answer is kept.")
     relay_poll_s: float = Field(0.25, gt=0, description="How often the relay looks at the outbox unasked.")
@@ -76,7 +79,17 @@ class Settings(BaseSettings):
     recall_cache_bytes: int = Field(
         512 * 2**20, ge=0, description="Most memory that one process's recall indexes take; least used ones leave."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    log_texts: bool = Field(
+        False, description="Log what errors say, which may quote memory; unset: their kind and place alone."
+    )
+    otlp_url: str | None = Field(
+        None, description="OpenTelemetry collector (OTLP over HTTP), as http://host:4318; unset: no traces."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address of the metrics of a relay or a worker.")
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="Port of the metrics of a relay or a worker; unset: it tells none."
+    )
 
     @classmethod
     def settings_customise_sources(

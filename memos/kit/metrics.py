@@ -30,11 +30,25 @@ JOB_BUCKETS_S = (0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120, 600, 1800)
 OPEN = ("queued", "running", "failed")
 
 
-class Metrics:
-    """The counters of one runtime."""
+class Exposed:
+    """A registry, and what anybody wants to show in it."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+
+    def read_from(self, read: Callable[[], Iterable[Metric]]) -> None:
+        """Shows what `read` gives, each time that somebody asks."""
+        self.registry.register(Readings(read))
+
+    def exposition(self) -> bytes:
+        return generate_latest(self.registry)
+
+
+class Metrics(Exposed):
+    """The counters of one runtime."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._turns = self._counter("memos_turns", "Turns ended, by how.", ["status"])
         self._turn = self._histogram("memos_turn_seconds", "Time of a whole turn, from its acceptance.", ["status"])
         self._phases = self._histogram("memos_turn_phase_seconds", "Time in each phase of a turn.", ["phase"])
@@ -99,13 +113,6 @@ class Metrics:
         collapsed = self._collapsed.labels(model)  # shows as 0 before the first alarm
         if health.get("collapsed", 0.0) > 0:
             collapsed.inc()
-
-    def read_from(self, read: Callable[[], Iterable[Metric]]) -> None:
-        """Shows what `read` gives, each time that somebody asks."""
-        self.registry.register(Readings(read))
-
-    def exposition(self) -> bytes:
-        return generate_latest(self.registry)
 
     def _counter(self, name: str, what: str, labels: Iterable[str] = ()) -> Counter:
         return Counter(name, what, labels, registry=self.registry)

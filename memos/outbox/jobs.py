@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Literal
 
 import structlog
+from sqlalchemy import RowMapping
 
 from memos.kit.config import Settings
 from memos.kit.db import Database
 from memos.kit.doors import ClaimedJob
 from memos.kit.errors import MemosError, Unavailable
 from memos.kit.metrics import Metrics
+from memos.kit.tracing import Tracing
 from memos.kit.wakeups import OUTBOX, Wakeups
 from memos.outbox import store
 from memos.outbox.verdict import WorkerLost, judge
@@ -44,6 +46,7 @@ class JobRunner:
         metrics: Metrics,
         settings: Settings,
         on_progress: Callable[[], None] = lambda: None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._database = database
         self._tasks = tasks
@@ -51,6 +54,7 @@ class JobRunner:
         self._metrics = metrics
         self._settings = settings
         self._on_progress = on_progress
+        self._tracing = tracing or Tracing(None)
         self.progress = 0  # the same, counted
 
     async def run(self, job: ClaimedJob) -> None:
@@ -63,6 +67,17 @@ class JobRunner:
         if taken is None:
             LOG.info("job.not_open", job_id=job.job_id, task=job.task)
             return
+        ids = {"job_id": job.job_id, "task": job.task, "subject": job.subject}
+        if taken["turn_id"] is not None:
+            ids["turn_id"] = taken["turn_id"]
+        opened = self._tracing.entry(f"job {job.task}", "consumer", taken.get("traceparent"), **ids)
+        with structlog.contextvars.bound_contextvars(**ids), opened as span:
+            outcome = await self._run(job, owner, taken)
+            if span is not None:
+                span.named(f"job {job.task}", {"outcome": outcome})
+
+    async def _run(self, job: ClaimedJob, owner: str, taken: RowMapping) -> str:
+        """Until it has ended; how."""
         began = time.perf_counter()
         try:
             if taken["failures"] >= self._settings.job_max_attempts:
@@ -75,20 +90,14 @@ class JobRunner:
             raise
         except Exception as error:
             if not isinstance(error, MemosError):
-                LOG.exception("job.bug", job_id=job.job_id, task=job.task)
+                LOG.exception("job.bug")
             outcome = await self._failed(job, owner, error)
         finally:
             self._progressed()
         took_s = time.perf_counter() - began
         self._metrics.job_ended(job.task, outcome, took_s)
-        LOG.info(
-            "job.ended",
-            job_id=job.job_id,
-            task=job.task,
-            subject=job.subject,
-            outcome=outcome,
-            took_ms=round(took_s * 1000, 1),
-        )
+        LOG.info("job.ended", outcome=outcome, took_ms=round(took_s * 1000, 1))
+        return outcome
 
     def _task(self, job: ClaimedJob) -> Task:
         task = self._tasks.get(job.task)

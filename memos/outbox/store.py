@@ -65,7 +65,7 @@ _NUDGE = text("""
 _TAKE = text("""
     UPDATE outbox SET lease_owner = :owner, lease_expires_at = now() + make_interval(secs => :lease_s)
     WHERE id = :id AND status = 'running' AND (lease_owner LIKE 'relay-%' OR lease_expires_at < now())
-    RETURNING failures, now() AS taken_at""")
+    RETURNING failures, now() AS taken_at, turn_id""")
 _EXTEND = text("""
     UPDATE outbox SET lease_expires_at = now() + make_interval(secs => :lease_s)
     WHERE subject = :subject AND status = 'running' AND lease_owner = :owner""")
@@ -163,17 +163,23 @@ _SCHEDULES = text("""
 
 async def record(work: UnitOfWork, *, task: str, subject: str, turn_id: str | None) -> None:
     """Without a turn the job is about the subject as a whole, which has changed: what failed on it may work now."""
-    await work.run(_RECORD, tenant_id=work.tenant_id, id=new_id("job"), task=task, subject=subject, turn_id=turn_id)
+    await work.run(_RECORD, **_row(work, task, subject, turn_id))
     if turn_id is None:
         await work.run(_REOPEN, task=task, subject=subject)
 
 
 async def record_many(work: UnitOfWork, *, task: str, subject: str, turn_ids: Sequence[str]) -> None:
-    rows = [
-        {"tenant_id": work.tenant_id, "id": new_id("job"), "task": task, "subject": subject, "turn_id": turn_id}
-        for turn_id in turn_ids
-    ]
-    await work.run_many(_RECORD, rows)
+    await work.run_many(_RECORD, [_row(work, task, subject, turn_id) for turn_id in turn_ids])
+
+
+def _row(work: UnitOfWork, task: str, subject: str, turn_id: str | None) -> dict[str, Any]:
+    return {
+        "tenant_id": work.tenant_id,
+        "id": new_id("job"),
+        "task": task,
+        "subject": subject,
+        "turn_id": turn_id,
+    }
 
 
 async def done_for_turns(work: UnitOfWork, turn_ids: Sequence[str]) -> None:

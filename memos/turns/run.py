@@ -7,12 +7,14 @@ from datetime import datetime
 
 from memos.generation.port import Finished
 from memos.idempotency.service import Claim, StoredAnswer
+from memos.kit import tracing
 from memos.kit.errors import MemosError
+from memos.turns.recalling import OFF, Recalled
 from memos.turns.schemas import TurnCreate
 
 
 class Timings:
-    """Milliseconds spent in each phase of a turn, in order."""
+    """Milliseconds spent in each phase of a turn, in order; each is also a span of the turn's trace."""
 
     def __init__(self) -> None:
         self._began = self._last = time.perf_counter()
@@ -21,6 +23,7 @@ class Timings:
     def mark(self, phase: str) -> None:
         now = time.perf_counter()
         self.phases[phase] = round((now - self._last) * 1000, 3)
+        tracing.happened(f"turn.{phase}", now - self._last)
         self._last = now
 
     @property
@@ -36,6 +39,8 @@ class TurnRun:
     turn_id: str
     tenant_id: str
     conversation_id: str
+    user_id: str
+    agent_id: str | None
     seq: int
     created_at: datetime
     lease_token: str
@@ -48,6 +53,8 @@ class TurnRun:
     outcome: "asyncio.Future[StoredAnswer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     task: "asyncio.Task[None] | None" = None
     ended: str = "failed"
+    recalled: Recalled = OFF
+    waited: bool = False  # for earlier turns: what was recalled meanwhile may lack what they said
 
     def __post_init__(self) -> None:
         # Who may take the turn was settled when it was accepted; from here on it is the service's own work.

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
 from memos.generation.engine import Difference
@@ -30,16 +31,22 @@ from memos.generation.wire import (
     MergeBody,
     ReadsAnswer,
     ReadsBody,
-)
     vectors_answer,
+)
 from memos.kit.errors import MemosError
+from memos.kit.metrics import Exposed
+from memos.kit.tracing import Tracing
 from workers.model.body_limit import BodyLimit
+from workers.model.observed import Observed
 from workers.model.problems import internal, invalid, problem_response
 from workers.model.sse import EventStream, answer_event, training_event
 
 
-def build_app(generator: InProcessGenerator[Any], *, forget_every_s: float) -> FastAPI:
+def build_app(generator: InProcessGenerator[Any], *, forget_every_s: float, tracing: Tracing | None = None) -> FastAPI:
     """`forget_every_s`: how often states past their age are dropped from the cache."""
+    traces = tracing or Tracing(None)
+    exposed = Exposed()
+    generator.show(exposed)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
@@ -48,14 +55,20 @@ def build_app(generator: InProcessGenerator[Any], *, forget_every_s: float) -> F
         forgetting.cancel()
         await asyncio.gather(forgetting, return_exceptions=True)
         await generator.aclose()
+        await asyncio.to_thread(traces.close)
 
     app = FastAPI(title="memos model worker", lifespan=lifespan, docs_url=None, redoc_url=None)
     stamp = {FINGERPRINT_HEADER: generator.model.fingerprint}
     app.add_middleware(BodyLimit, stamp=stamp)
+    app.add_middleware(Observed, tracing=traces)
     _add_error_handlers(app, stamp)
     _add_routes(app, generator, stamp)
     _add_comparisons(app, generator, stamp)
-        await asyncio.to_thread(traces.close)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(exposed.exposition(), media_type=CONTENT_TYPE_LATEST)
+
     return app
 
 

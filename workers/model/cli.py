@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from memos.kit.config import Settings
 from memos.kit.errors import MemosError, StartupError
 from memos.kit.logs import configure_logs
+from memos.kit.tracing import Tracing
 
 DISTIL_DIR = Path(tempfile.gettempdir()) / "memos-distil"
 
@@ -56,7 +57,8 @@ def serve(
     from workers.model.server import Options, run
 
     try:
-        configure_logs(_settings())
+        settings = _settings()
+        configure_logs(settings)
         run(
             Options(
                 engine=engine,
@@ -75,6 +77,7 @@ def serve(
                 delta_cache_bytes=delta_cache_bytes,
                 cache_age_s=cache_age_s,
                 drain_s=drain_s,
+                tracing=Tracing.configured(settings, "model-worker"),
             )
         )
     except MemosError as error:
@@ -83,7 +86,7 @@ def serve(
 
 
 def _settings() -> Settings:
-    """Only how to log is taken from it: everything else that a worker needs is an option."""
+    """Only how to log and where traces go is taken from it: everything else that a worker needs is an option."""
     try:
         return Settings()
     except ValidationError as error:

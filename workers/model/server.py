@@ -14,6 +14,7 @@ from memos.generation.encoder import DEFAULT_SPEC
 from memos.generation.in_process import InProcessGenerator
 from memos.kit.blobs import Blobs
 from memos.kit.errors import StartupError
+from memos.kit.tracing import Tracing
 from workers.model.app import build_app
 from workers.model.embedder import load_encoder, one_torch_thread
 from workers.model.engines import EngineOptions, load_engine
@@ -42,6 +43,7 @@ class Options:
     delta_cache_bytes: int
     cache_age_s: float
     drain_s: int
+    tracing: Tracing = field(default_factory=lambda: Tracing(None))
 
 
 def run(options: Options) -> None:
@@ -62,7 +64,7 @@ def run(options: Options) -> None:
         distiller=loaded.distiller,
         delta_cache_bytes=options.delta_cache_bytes,
     )
-    app = build_app(generator, forget_every_s=max(1.0, options.cache_age_s / 10))
+    app = build_app(generator, forget_every_s=max(1.0, options.cache_age_s / 10), tracing=options.tracing)
     listener = _listen(options.host, options.port)
     port = listener.getsockname()[1]
     server = uvicorn.Server(
