@@ -9,7 +9,6 @@ from memos.generation.port import Finished
 from memos.idempotency.service import Claim, StoredAnswer
 from memos.kit import tracing
 from memos.kit.errors import MemosError
-from memos.turns.recalling import OFF, Recalled
 from memos.turns.schemas import TurnCreate
 
 
@@ -39,8 +38,6 @@ class TurnRun:
     turn_id: str
     tenant_id: str
     conversation_id: str
-    user_id: str
-    agent_id: str | None
     seq: int
     created_at: datetime
     lease_token: str
@@ -53,8 +50,6 @@ class TurnRun:
     outcome: "asyncio.Future[StoredAnswer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     task: "asyncio.Task[None] | None" = None
     ended: str = "failed"
-    recalled: Recalled = OFF
-    waited: bool = False  # for earlier turns: what was recalled meanwhile may lack what they said
 
     def __post_init__(self) -> None:
         # Who may take the turn was settled when it was accepted; from here on it is the service's own work.
