@@ -116,7 +116,7 @@ class InProcessGenerator(Generic[S]):
             lambda cancelled: self._engine.generate(
                 state,
                 request.text,
-                recalled=request.recalled,
+                recalled=request.told,
                 deltas=deltas,
                 max_tokens=request.max_tokens,
                 temperature=request.temperature,

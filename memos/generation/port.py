@@ -117,7 +117,8 @@ class GenerateRequest:
     """One question to one state. `recalled` are texts found by recall, most relevant first; temperature 0 is greedy;
     `top_k` 0 and `top_p` 1 leave every token in the draw; the answer ends before the first of the `stop` texts;
     `deltas` are mounted for this answer alone. `notes` say when and by whom each recalled text was said, for generators
-    that show it (`memos.generation.prompting`); the model worker is not sent them."""
+    that show it (`memos.generation.prompting`); the model worker is not sent them. `system` is what the application tells
+    the generator, for this answer alone."""
 
     state: StateRef
     text: str
@@ -130,6 +131,12 @@ class GenerateRequest:
     stop: Sequence[str] = ()
     deltas: Sequence[DeltaRef] = ()
     notes: Sequence[str] = ()
+    system: str = ""
+
+    @property
+    def told(self) -> Sequence[str]:
+        """For a model that knows no messages: what it is told stands before what is recalled."""
+        return (self.system, *self.recalled) if self.system else self.recalled
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,8 @@ class ModelWorkerClient:
     async def _generate(self, request: GenerateRequest) -> AsyncGenerator[Token | Finished, None]:
         remaining_s = self._turn_timeout_s
         clock = asyncio.get_running_loop().time
-        wanted = asdict(request)
+        wanted = asdict(request) | {"recalled": list(request.told)}
+        del wanted["system"]
         del wanted["notes"]  # for those who lay memories out as text; the worker's model reads what was said alone
         body = _encoded(wanted)
         async with AsyncExitStack() as stack:

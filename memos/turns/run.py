@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,7 +10,11 @@ from memos.generation.port import Finished
 from memos.idempotency.service import Claim, StoredAnswer
 from memos.kit import tracing
 from memos.kit.errors import MemosError
+from memos.kit.unit_of_work import UnitOfWork
 from memos.turns.schemas import TurnCreate
+
+# Chooses the conversation of the turn with this id, in the transaction that accepts the turn: what it raises refuses it.
+Choose = Callable[[UnitOfWork, str], Awaitable[str]]
 
 
 class Timings:

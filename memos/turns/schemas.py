@@ -10,6 +10,7 @@ from memos.kernel.turn import TurnStatus
 from memos.kit.schema import WHOLE, WITHOUT_NUL, Answer, AnyText, Body, Integer, Moment, Text, shown
 
 MAX_TOP_K = 1_000_000  # more than any vocabulary
+MAX_SYSTEM_CHARS = 32_000
 StopText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_STOP_CHARS, pattern=WITHOUT_NUL)]
 
 
@@ -41,6 +42,9 @@ class TurnCreate(Body):
         None, max_length=MAX_STOP, description="The answer ends before the first of these texts."
     )
     seed: Annotated[int, Field(ge=0, le=2**53 - 1), WHOLE] | None = None
+    system: Annotated[str, StringConstraints(max_length=MAX_SYSTEM_CHARS, pattern=WITHOUT_NUL)] = Field(
+        "", description="What the generator is told for this answer alone: nothing of it is remembered."
+    )
 
 
 class ReadMemory(Answer):

@@ -39,7 +39,7 @@ from memos.kit.wakeups import OUTBOX, Wakeups
 from memos.outbox import store as outbox
 from memos.turns import store
 from memos.turns.errors import LeaseLapsed, MemoryBehind, TurnLost
-from memos.turns.run import Timings, TurnRun
+from memos.turns.run import Choose, Timings, TurnRun
 from memos.turns.schemas import Turn, TurnCreate, TurnMemory, Usage
 
 LOG = structlog.get_logger(__name__)
@@ -89,9 +89,10 @@ class TurnService:
             await asyncio.gather(self._heartbeat, return_exceptions=True)
 
     async def begin(
-        self, tenant_id: str, conversation_id: str, wanted: TurnCreate, wanted_claim: Claim
+        self, tenant_id: str, conversation: str | Choose, wanted: TurnCreate, wanted_claim: Claim
     ) -> TurnRun | StoredAnswer:
-        """Accepts a turn and starts answering it, or finds the answer that its key already has."""
+        """Accepts a turn and starts answering it, or finds the answer that its key already has. `conversation`: its id,
+        or what chooses it."""
         if len(wanted.input) > self._settings.max_input_chars:
             most = self._settings.max_input_chars
             raise TooLarge(f"the input has {len(wanted.input)} characters; {most} is the most")
@@ -99,12 +100,12 @@ class TurnService:
             raise TooMany("this process is answering as many turns as it may")
         self._beginning += 1
         try:
-            return await self._begin(tenant_id, conversation_id, wanted, wanted_claim)
+            return await self._begin(tenant_id, conversation, wanted, wanted_claim)
         finally:
             self._beginning -= 1
 
     async def _begin(
-        self, tenant_id: str, conversation_id: str, wanted: TurnCreate, wanted_claim: Claim
+        self, tenant_id: str, conversation: str | Choose, wanted: TurnCreate, wanted_claim: Claim
     ) -> TurnRun | StoredAnswer:
         timings = Timings()
         model = await self._generator.identity()
@@ -113,6 +114,7 @@ class TurnService:
             stored = await claim(work, wanted_claim, turn_id=turn_id)
             if stored is not None:
                 return stored
+            conversation_id = conversation if isinstance(conversation, str) else await conversation(work, turn_id)
             place = await self._accept(
                 work,
                 model,
@@ -244,6 +246,7 @@ class TurnService:
         request = GenerateRequest(
             state=state_ref(base),
             text=run.wanted.input,
+            system=run.wanted.system,
             max_tokens=run.wanted.max_tokens,
             temperature=run.wanted.temperature,
             seed=run.wanted.seed,
