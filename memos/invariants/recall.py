@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from sqlalchemy import RowMapping
+
 from memos.invariants import store
 from memos.invariants.registry import Finding, Plain, register
 from memos.invariants.rows import QUEUED_S, next_part
@@ -22,7 +24,7 @@ class RecallIsWhole(Plain):
         return found
 
 
-def _stamp(row: store.Row) -> str:
+def _stamp(row: RowMapping) -> str:
     if row["scope_id"] is None:
         return "it is in no scope"
     if row["out_of_scope"]:
@@ -30,7 +32,7 @@ def _stamp(row: store.Row) -> str:
     return f"its stamp is {row['recall_revision']}, and its scope has revision {row['revision']}"
 
 
-def _vectors(row: store.Row) -> str:
+def _vectors(row: RowMapping) -> str:
     if row["of_erased"]:
         return "a version that was erased has a vector, or its turn was erased"
     return f"its newest version is without a vector of its scope's model for more than {QUEUED_S:.0f} s"
