@@ -17,6 +17,7 @@ from memos.consolidation.run import ConsolidateTask
 from memos.consolidation.service import CONSOLIDATE
 from memos.cubes.conversions import CONVERT
 from memos.cubes.convert_task import ConvertTask
+from memos.cubes.recipes import Recipes
 from memos.deltas.distil import DistilTask
 from memos.deltas.service import DISTIL
 from memos.erasure.job import EraseTask
@@ -71,7 +72,10 @@ class Runtime:
         self.keys = KeyService(self.database, secret_bytes(settings))
         self.noted_heads = audit.Noted(self.blobs, self.keys.digest_of)
         self.metrics = Metrics()
+        self.recall = RecallService(self.database, self.generator, settings)
+        self.memories = MemoryWriter(self.database, self.generator, self.wakeups, self.keys.digest_of, settings)
         self.turns = TurnService(self.database, self.generator, self.wakeups, self.metrics, settings)
+        self.recipes = Recipes(self.database, self.generator, self.blobs)
         self.tools = Tools(self.database, self.blobs, settings, self.noted_heads)
         tasks: dict[str, Task] = {
             audit.TASK: audit.SequenceTask(self.database, self.noted_heads),
@@ -81,7 +85,7 @@ class Runtime:
             invariants.SCHEDULE.task: invariants.CheckInvariants(self.tools, self.metrics),
             ledger.SCHEDULE.task: ledger.KeepLedger(self.database, settings),
             collector.SCHEDULE.task: collector.CollectBlobs(self.database, self.blobs, self.metrics, settings),
-            RUN_TASK: PolicyTask(self.database, self.generator, self.blobs),
+            RUN_TASK: PolicyTask(self.database, self.generator, self.blobs, self.recipes),
             SWEEP_TASK: SweepTask(self.database),
             CONSOLIDATE: ConsolidateTask(self.database, self.generator),
         }
@@ -89,6 +93,8 @@ class Runtime:
         tasks[ERASE] = EraseTask(
             self.database, self.generator, self.blobs, self.wakeups, self.signer, self.keys.digest_of, settings
         )
+        for name, task in tasks.items():
+            tasks[name] = supplied(task, self.recipes)
         # What an erasure waits for, in every process; not itself, and not a training, which commits nothing it may not.
         self._in_flight = InFlight()
         for name in tasks.keys() - {ERASE, DISTIL}:
@@ -133,6 +139,15 @@ class Runtime:
         await self.generator.aclose()
         await self.database.aclose()
         await asyncio.to_thread(self.tracing.close)
+
+
+def supplied(task: Task, recipes: Recipes) -> Task:
+    """One that finds the payloads it needs, also those that are kept as recipes: it begins again, as a task may."""
+
+    async def run(tenant_id: str, subject_id: str) -> Literal["settled", "waiting"]:
+        return await recipes.whole(tenant_id, lambda: task(tenant_id, subject_id))
+
+    return run
 
 
 def counted(name: str, task: Task, in_flight: InFlight) -> Task:

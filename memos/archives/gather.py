@@ -12,7 +12,7 @@ from memos.archives.format import Tables
 from memos.archives.rows import TABLES, Row, Subject
 from memos.archives.schemas import ExportConversation, ExportRequest, ExportUser
 from memos.conversations.errors import UnderErasure
-from memos.cubes.versions import blob_key
+from memos.cubes.versions import PayloadThinned, blob_key
 from memos.kit.errors import NotFound
 from memos.kit.unit_of_work import UnitOfWork
 
@@ -27,7 +27,7 @@ class Gathered:
 
 
 async def gather(work: UnitOfWork, wanted: ExportRequest) -> Gathered:
-    """Raises NotFound, or UnderErasure while something of it is being erased."""
+    """Raises NotFound, PayloadThinned, or UnderErasure while something of it is being erased."""
     subject, conversation_ids, cube_ids = await _chosen(work, wanted)
     conversations, cubes = await store.hold(work, conversation_ids, cube_ids)
     if any(row["erasing_by"] for row in conversations):
@@ -43,6 +43,8 @@ async def gather(work: UnitOfWork, wanted: ExportRequest) -> Gathered:
         "events.jsonl": await store.events(work, cube_ids),
     }
     gathered = Gathered(subject, {name: [_row(made, row) for row in found[name]] for name, made in TABLES.items()})
+    if thinned := [version["id"] for version in versions if version["thinned"]]:
+        raise PayloadThinned(thinned)
     for version in versions:
         if version["payload"] == "blob":
             held = (version["size_bytes"], blob_key(version["blob_id"]), version["id"])

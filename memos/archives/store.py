@@ -6,6 +6,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, text
 
+from memos.cubes.recipe_store import THINNED
 from memos.kit.unit_of_work import UnitOfWork
 
 _CUBES_OF_USER = text("""
@@ -37,11 +38,11 @@ _TURNS = text("""
       answered_at, applied_at
     FROM turns WHERE conversation_id = ANY(:ids) AND status NOT IN ('accepted', 'erased')
     ORDER BY conversation_id, seq""")
-_VERSIONS = text("""
+_VERSIONS = text(f"""
     SELECT id, cube_id, number, operation, parent_hash, hash, commitment, encode(nonce, 'hex') AS nonce, payload,
       blob_id, content, payload_sha256, size_bytes, fingerprint, metadata, written, conversation_id, epoch, turn_id,
-      turn_seq, valid_from, valid_to, created_at, created_by
-    FROM memcube_versions WHERE cube_id = ANY(:ids) ORDER BY cube_id, number""")
+      turn_seq, valid_from, valid_to, created_at, created_by, {THINNED}
+    FROM memcube_versions v WHERE cube_id = ANY(:ids) ORDER BY cube_id, number""")
 _EDGES = text("""
     SELECT e.child_id AS child, e.parent_id AS parent, e.relation FROM lineage_edges e
     JOIN memcube_versions c ON c.id = e.child_id JOIN memcube_versions p ON p.id = e.parent_id

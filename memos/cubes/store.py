@@ -7,6 +7,7 @@ from typing import Any, cast
 from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, text
 
+from memos.cubes.recipe_store import THINNED
 from memos.kit.unit_of_work import UnitOfWork
 
 _INSERT_CUBE = text("""
@@ -62,9 +63,9 @@ _INSERT_BLOB = text("INSERT INTO blobs (tenant_id, id, conversation_id) VALUES (
 _CUBE = """c.id, c.kind, c.user_id, c.agent_id, c.conversation_id, c.lifecycle, c.frozen,
     c.head_number AS head_version, c.head_version_id, c.priority, c.tags, c.created_at, c.reads, c.writes,
     c.last_read_at, c.expires_at, c.sensitivity, c.visibility, c.origin, c.semantic_type, c.model, c.context"""
-_VERSION = """v.id, v.cube_id, v.number, v.operation, v.parent_id, v.hash, v.parent_hash, v.commitment,
+_VERSION = f"""v.id, v.cube_id, v.number, v.operation, v.parent_id, v.hash, v.parent_hash, v.commitment,
     v.payload_sha256, v.size_bytes, v.fingerprint, v.conversation_id, v.epoch, v.turn_id, v.turn_seq, v.metadata,
-    v.valid_from, v.valid_to, v.created_at, v.created_by, v.payload, v.blob_id, v.content"""
+    v.valid_from, v.valid_to, v.created_at, v.created_by, v.payload, v.blob_id, v.content, {THINNED}"""
 VERSION_COLUMNS = _VERSION  # of `memcube_versions v`
 _GET_CUBE = text(f"SELECT {_CUBE} FROM memcubes c WHERE c.id = :id")
 # Held is what an erasure holds, unless it is that one's own transaction.

@@ -16,7 +16,7 @@ from memos.generation.engine import SlotWrite
 from memos.generation.port import StateRef
 from memos.kernel.canonical import commitment, sha256_hex
 from memos.kernel.version import VersionFacts, version_hash
-from memos.kit.errors import BadRequest
+from memos.kit.errors import BadRequest, Unavailable
 from memos.kit.ids import new_id
 
 # What goes when a version is erased: everything in its row that holds, or lets one test a guess at, what was said.
@@ -35,6 +35,18 @@ class PayloadErased(BadRequest):
     code = "payload_erased"
     status = 410
     hint = "Its hash and its place in the chain are all that is left; read another version."
+
+
+class PayloadThinned(Unavailable):
+    """The payload is kept as a recipe and is being made again (see `memos.cubes.recipes`)."""
+
+    code = "payload_thinned"
+    hint = "Ask again as Retry-After says."
+    retry_after_s = 1.0
+
+    def __init__(self, version_ids: Sequence[str]) -> None:
+        super().__init__(f"the payload of version {version_ids[0]} is to be made again")
+        self.version_ids = tuple(version_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +142,9 @@ def text_payload(content: str) -> Payload:
 
 
 def payload_of(version: RowMapping) -> Payload:
-    """The same bytes again, for a version that restores or forks another. Raises PayloadErased."""
-    refuse_erased(version)
+    """The same bytes again, for a version that restores or forks another. Raises PayloadErased,
+    PayloadThinned."""
+    refuse_gone(version)
     return Payload(
         place=version["payload"],
         sha256=version["payload_sha256"],
@@ -142,8 +155,8 @@ def payload_of(version: RowMapping) -> Payload:
 
 
 def state_ref(version: RowMapping) -> StateRef:
-    """How the generator is told which state to read. Raises PayloadErased."""
-    refuse_erased(version)
+    """How the generator is told which state to read. Raises PayloadErased, PayloadThinned."""
+    refuse_gone(version)
     return StateRef(
         fingerprint=version["fingerprint"],
         sha256=version["payload_sha256"],
@@ -151,10 +164,12 @@ def state_ref(version: RowMapping) -> StateRef:
     )
 
 
-def refuse_erased(version: RowMapping) -> None:
+def refuse_gone(version: RowMapping) -> None:
     # A state that is only about to be read comes without its place; it has a hash unless it was erased.
     if version["payload_sha256"] is None:
         raise PayloadErased(f"the payload of version {version['id']} was erased")
+    if version.get("thinned"):  # a head never is, and comes without it
+        raise PayloadThinned([version["id"]])
 
 
 def blob_key(blob_id: str) -> str:

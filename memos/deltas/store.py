@@ -6,6 +6,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, text
 
+from memos.cubes.recipe_store import THINNED
 from memos.kit.unit_of_work import UnitOfWork
 
 _RUN = """r.id, r.user_id, r.agent_id, r.rank, r.steps, r.seed, r.wanted_model, r.replaces, r.fingerprint, r.status,
@@ -13,10 +14,10 @@ _RUN = """r.id, r.user_id, r.agent_id, r.rank, r.steps, r.seed, r.wanted_model, 
     ARRAY(SELECT i.version_id FROM distil_inputs i WHERE i.run_id = r.id ORDER BY i.place) AS version_ids"""
 _HEADS = text("""
     SELECT c.id AS cube_id, c.head_version_id AS version_id FROM memcubes c WHERE c.id = ANY(:ids)""")
-_INPUTS = text("""
+_INPUTS = text(f"""
     SELECT v.id, v.cube_id, v.number, v.payload, v.blob_id, v.content, v.payload_sha256, v.fingerprint, v.created_at,
       coalesce(v.valid_from, v.created_at) AS since, c.kind, c.lifecycle, c.user_id, c.agent_id, c.visibility,
-      c.sensitivity, c.head_version_id
+      c.sensitivity, c.head_version_id, {THINNED}
     FROM memcube_versions v JOIN memcubes c ON c.id = v.cube_id
     WHERE v.id = ANY(:ids) ORDER BY coalesce(v.valid_from, v.created_at), v.id""")
 _INSERT = text("""

@@ -48,7 +48,9 @@ NOT_COVERED = (
 )
 _PAYLOADS = """
     SELECT v.blob_id, v.payload_sha256, min(v.size_bytes) FROM memcube_versions v
-    WHERE v.blob_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1"""
+    WHERE v.blob_id IS NOT NULL
+      AND NOT EXISTS (SELECT FROM blobs b WHERE b.id = v.blob_id AND b.thinned_at IS NOT NULL)
+    GROUP BY 1, 2 ORDER BY 1"""
 _HELD = "SELECT 1 FROM memcube_versions WHERE blob_id = %s LIMIT 1"
 
 

@@ -77,6 +77,16 @@ class LivesAreTold(Plain):
 
 
 @register
+class RecipesHold(Plain):
+    name: ClassVar[str] = "recipes_hold"
+    what: ClassVar[str] = "Every payload that was dropped by thinning has what it is made again from."
+
+    async def check(self, work: UnitOfWork) -> list[Finding]:
+        rows = await store.lost_recipes(work, limit=MOST_FINDINGS)
+        return [Finding(row["id"], "it was dropped, and its turn or the state before it is gone") for row in rows]
+
+
+@register
 class OutboxAge(Plain):
     name: ClassVar[str] = "outbox_age"
     what: ClassVar[str] = "No job waits long: none is queued for a quarter of an hour, or held by nobody."

@@ -105,7 +105,14 @@ _KNOWN = text("SELECT id FROM blobs WHERE id = ANY(:ids) UNION SELECT id FROM bl
 _REFERENCED = text("""
     SELECT b.id, v.size_bytes, v.id AS version_id FROM blobs b CROSS JOIN LATERAL (
       SELECT v.id, v.size_bytes FROM memcube_versions v WHERE v.blob_id = b.id ORDER BY v.id LIMIT 1) v
-    WHERE b.id > :after OR b.id = ANY(:also) ORDER BY b.id = ANY(:also) DESC, b.id LIMIT :limit""")
+    WHERE (b.id > :after OR b.id = ANY(:also)) AND b.thinned_at IS NULL
+    ORDER BY b.id = ANY(:also) DESC, b.id LIMIT :limit""")
+_LOST_RECIPES = text("""
+    SELECT v.id FROM blobs b JOIN memcube_versions v ON v.blob_id = b.id LEFT JOIN turns t ON t.id = v.turn_id
+    WHERE b.thinned_at IS NOT NULL AND (t.id IS NULL OR t.status = 'erased' OR t.output IS NULL OR NOT EXISTS (
+      SELECT FROM lineage_edges e JOIN memcube_versions p ON p.id = e.parent_id
+      WHERE e.child_id = v.id AND e.relation = 'advances' AND p.payload_sha256 IS NOT NULL))
+    ORDER BY v.id LIMIT :limit""")
 _COLLECT = text(f"""
     WITH gone AS (
       DELETE FROM blobs WHERE id IN (
@@ -253,3 +260,7 @@ async def place(work: UnitOfWork, name: str) -> str:
 
 async def set_place(work: UnitOfWork, name: str, reached: str) -> None:
     await work.run(_SET_PLACE, tenant_id=work.tenant_id, name=name, place=reached)
+
+
+async def lost_recipes(work: UnitOfWork, *, limit: int) -> Sequence[RowMapping]:
+    return await work.all(_LOST_RECIPES, limit=limit)

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 import structlog
@@ -19,6 +20,9 @@ from sqlalchemy import RowMapping
 
 from memos.audit.service import note
 from memos.cubes import changes
+from memos.cubes import recipe_store as recipes
+from memos.cubes.recipes import Recipes
+from memos.cubes.versions import blob_key
 from memos.generation.port import Generator
 from memos.kernel.lifecycle import Lifecycle
 from memos.kernel.policy import Decision, Item
@@ -46,6 +50,7 @@ class PolicyTask:
     database: Database
     generator: Generator
     blobs: Blobs
+    recipes: Recipes
 
     async def __call__(self, tenant_id: str, run_id: str) -> Literal["settled"]:
         async with self.database.unit_of_work(tenant_id) as work:
@@ -63,7 +68,7 @@ class PolicyTask:
 
     async def _carry_out(self, tenant_id: str, run: RowMapping) -> None:
         if RULES[run["rule"]["kind"]].subject == "version":
-            await self._report(tenant_id, run["id"])
+            await self._prove_each(tenant_id, run)
             return
         while True:
             async with self.database.unit_of_work(tenant_id) as work:
@@ -75,18 +80,44 @@ class PolicyTask:
             if len(decisions) < BATCH:
                 return
 
-    async def _report(self, tenant_id: str, run_id: str) -> None:
-        """Of each version that could go, whether replaying it gives its hash; no transaction is open meanwhile."""
+    async def _prove_each(self, tenant_id: str, run: RowMapping) -> None:
+        """Of each version that could go, the newest first, whether replaying it gives its hash; with the action `thin`
+        its payload goes then. No transaction is open while it is replayed."""
         while True:
             async with self.database.unit_of_work(tenant_id) as work:
-                decision = await store.next_open(work, run_id)
+                decision = await store.next_open(work, run["id"])
             if decision is None:
                 return
-            proof = await prove(self.database, self.generator, tenant_id, decision["version_id"])
-            async with self.database.unit_of_work(tenant_id) as work:
-                await store.end(work, decision["id"], "done" if proof.holds else "skipped", proof.reason)
+            version_id = decision["version_id"]
+            proof = await self.recipes.whole(
+                tenant_id, partial(prove, self.database, self.generator, tenant_id, version_id)
+            )
             if proof.scratch_key is not None:
                 await asyncio.to_thread(self.blobs.delete, proof.scratch_key)
+            if proof.holds and decision["action"] == "thin":
+                await self._thin(tenant_id, run, decision)
+                continue
+            async with self.database.unit_of_work(tenant_id) as work:
+                await store.end(work, decision["id"], "done" if proof.holds else "skipped", proof.reason)
+
+    async def _thin(self, tenant_id: str, run: RowMapping, decision: RowMapping) -> None:
+        """First it is said that the payload is to be made again, then the object goes: whoever comes in between makes
+        it again, and then it stays. Killed in between, the next run of the task finds the decision open."""
+        version_id = decision["version_id"]
+        async with self.database.unit_of_work(tenant_id) as work:
+            refusal = await _refusal(work, decision["cube_id"])
+            if refusal is None:
+                await recipes.thin(work, version_id)
+        async with self.database.unit_of_work(tenant_id) as work:
+            blob_id = None if refusal else await recipes.thinned(work, version_id)
+            if blob_id is None:
+                await store.end(work, decision["id"], "skipped", refusal or "kept: its payload is needed")
+                return
+            details = {"policy_id": run["policy_id"], "run_id": run["id"], "version_id": version_id}
+            note(work, "policies.thin", decision["cube_id"], "task:policies", details)
+            # Under the lock of its row, which whoever makes it again waits for.
+            await asyncio.to_thread(self.blobs.delete, blob_key(blob_id))
+            await store.end(work, decision["id"], "done", "proven, and dropped: replaying its turn gives it again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +204,14 @@ def _decision(run: RowMapping, number: int, rows: dict[str, RowMapping], made: D
         "reads": row["reads"],
         "outcome": "dry_run" if run["dry_run"] else None,
     }
+
+
+async def _refusal(work: UnitOfWork, cube_id: str) -> str | None:
+    try:
+        cube = await changes.lock(work, cube_id)
+    except NotFound:
+        return "it was erased meanwhile"
+    return "it was frozen meanwhile" if cube["frozen"] else None
 
 
 async def _carry_out_one(work: UnitOfWork, run: RowMapping, decision: RowMapping) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from pydantic import Field
 from memos.cubes.changes import Kind
 from memos.kit.schema import WHOLE, Answer, Body, Name, UserId, shown
 
-Action = Literal["archive", "expire", "erase", "report"]
+Action = Literal["archive", "expire", "erase", "report", "thin"]
 RunStatus = Literal["queued", "running", "done", "failed"]
 Most = Annotated[int, Field(ge=0, le=10**9), WHOLE]
 Bytes = Annotated[int, Field(ge=0, le=10**15), WHOLE]
@@ -85,7 +85,8 @@ class PolicyCreate(Body):
     per_user: bool = Field(False, description="The numbers hold for each user apart, and not for all together.")
     action: Action | None = Field(
         None,
-        description="archive (the default), expire or erase; a rule that thins reports, expires_at expires.",
+        description="archive (the default), expire or erase. A rule that thins reports (the default) or thins, which "
+        "drops payloads that replaying their turns was proven to give again. expires_at expires.",
     )
     every_s: Every | None = None
     enabled: bool = True

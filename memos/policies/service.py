@@ -15,7 +15,7 @@ from memos.policies.schemas import Action, Policy, PolicyCreate, PolicyDecision,
 RUN_TASK = "policy"
 BY_SCHEDULE = "schedule"
 # What each kind of rule may do; the first is what it does unless told otherwise.
-ACTIONS: dict[str, tuple[Action, ...]] = {"thin": ("report",), "expires_at": ("expire",)}
+ACTIONS: dict[str, tuple[Action, ...]] = {"thin": ("report", "thin"), "expires_at": ("expire",)}
 OTHERWISE: tuple[Action, ...] = ("archive", "expire", "erase")
 CHANGEABLE = ("name", "rule", "per_user", "action", "every_s", "enabled")
 

@@ -7,6 +7,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, text
 
+from memos.cubes.recipe_store import THINNED
 from memos.kit.unit_of_work import UnitOfWork
 
 MOST_USES = 100  # reads of one cube that a rule is shown, the newest
@@ -85,7 +86,7 @@ _LOCK_OPEN = text(f"""
     ORDER BY d.number LIMIT :limit FOR UPDATE""")
 _NEXT_OPEN = text(f"""
     SELECT {_DECISION} FROM policy_decisions d WHERE d.run_id = :run_id AND d.outcome IS NULL
-    ORDER BY d.number LIMIT 1""")
+    ORDER BY d.number DESC LIMIT 1""")
 _END = text("""
     UPDATE policy_decisions SET outcome = :outcome, outcome_reason = :reason, outcome_at = now()
     WHERE id = :id AND outcome IS NULL""")
@@ -114,16 +115,18 @@ _USES = text(f"""
       SELECT t.created_at AS moment
       FROM memcube_versions v JOIN turn_reads r ON r.version_id = v.id JOIN turns t ON t.id = r.turn_id
       WHERE v.cube_id = c.id ORDER BY t.created_at DESC LIMIT {MOST_USES}) u""")
-# Only a state that an advance wrote can be made again; a head is needed, and so is an object that others share.
+# Only a state that an advance wrote can be made again; a head is needed, and so is an object that others share or
+# that somebody needed of late.
 _VERSIONS = text(f"""
     SELECT v.id, v.cube_id, v.created_at, v.size_bytes, c.head_number, c.reads, c.user_id,
       v.operation <> 'advance' OR v.payload <> 'blob' OR v.id = c.head_version_id OR EXISTS (
-        SELECT FROM memcube_versions o WHERE o.blob_id = v.blob_id AND o.id <> v.id) AS pinned
+        SELECT FROM memcube_versions o WHERE o.blob_id = v.blob_id AND o.id <> v.id) OR EXISTS (
+        SELECT FROM blobs b WHERE b.id = v.blob_id AND (b.thinned_at IS NOT NULL OR b.kept_until > now())) AS pinned
     FROM memcubes c JOIN memcube_versions v ON v.cube_id = c.id
     WHERE {_SCOPE} AND c.kind = 'activation' AND c.lifecycle <> 'erased'
     ORDER BY v.id""")
-_PARENT_STATE = text("""
-    SELECT v.id, v.fingerprint, v.payload_sha256, v.blob_id FROM lineage_edges e JOIN memcube_versions v
+_PARENT_STATE = text(f"""
+    SELECT v.id, v.fingerprint, v.payload_sha256, v.blob_id, {THINNED} FROM lineage_edges e JOIN memcube_versions v
       ON v.id = e.parent_id
     WHERE e.child_id = :version_id AND e.relation = 'advances'""")
 # What nothing refers to.

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, text
 
+from memos.cubes.recipe_store import THINNED
 from memos.deltas.mounting import MOUNTED
 from memos.kit.ids import new_id
 from memos.kit.unit_of_work import UnitOfWork
@@ -106,9 +107,9 @@ _LISTS = {
     "asc": text(_LIST.format(beyond=">", order="ASC")),
     "desc": text(_LIST.format(beyond="<", order="DESC")),
 }
-_READS = text("""
+_READS = text(f"""
     SELECT r.version_id, v.cube_id, v.number, m.kind, r.rank, r.score, v.content AS text, v.fingerprint,
-      v.payload_sha256, v.blob_id
+      v.payload_sha256, v.blob_id, {THINNED}
     FROM turn_reads r JOIN memcube_versions v ON v.id = r.version_id JOIN memcubes m ON m.id = v.cube_id
     WHERE r.turn_id = :turn_id ORDER BY r.rank""")
 

@@ -33,7 +33,7 @@ async def asked(place: Lab, policy_id: str, *, dry_run: bool = False) -> str:
 
 
 async def carried_out(place: Lab, policy_id: str, run_id: str) -> PolicyRun:
-    await PolicyTask(place.database, place.generator, place.blobs)(place.tenant, run_id)
+    await PolicyTask(place.database, place.generator, place.blobs, place.recipes)(place.tenant, run_id)
     async with place.database.unit_of_work(place.tenant) as work:
         return await service.get_run(work, policy_id, run_id)
 
@@ -242,7 +242,7 @@ async def killed_at(place: Lab, patch: pytest.MonkeyPatch, run_id: str, step: in
             scope.setattr(store, name, deadly(getattr(store, name)))
         scope.setattr(changes, "transition", deadly(changes.transition))
         try:
-            await PolicyTask(place.database, place.generator, place.blobs)(place.tenant, run_id)
+            await PolicyTask(place.database, place.generator, place.blobs, place.recipes)(place.tenant, run_id)
         except Killed:
             return True
     return False

@@ -17,6 +17,7 @@ from sqlalchemy import RowMapping, make_url, text
 from memos.conversations import service as conversations
 from memos.conversations.schemas import ConversationCreate
 from memos.cubes import changes
+from memos.cubes.recipes import Recipes
 from memos.cubes.versions import blob_key, text_payload
 from memos.generation.port import Generator
 from memos.generation.registry import build_generator
@@ -50,6 +51,10 @@ class Lab:
         )
         async with self.database.unit_of_work(self.tenant) as work:
             return str((await changes.create(work, new))["id"])
+
+    @property
+    def recipes(self) -> Recipes:
+        return Recipes(self.database, self.generator, self.blobs)
 
     def forget(self) -> None:
         """A generator that has computed nothing yet."""

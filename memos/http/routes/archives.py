@@ -30,7 +30,9 @@ BINARY = {"schema": {"type": "string", "format": "binary"}}
 async def export_archive(runtime: RuntimeDep, caller: App, body: ExportRequest) -> Response:
     """One archive of cubes, of a conversation or of a user, with versions, lineage, turns and payloads. What was
     erased is not in it. The same memory gives the same bytes; `ETag` is their hash."""
-    made = await export(runtime.database, runtime.blobs, caller.tenant_id, body)
+    made = await runtime.recipes.whole(
+        caller.tenant_id, lambda: export(runtime.database, runtime.blobs, caller.tenant_id, body)
+    )
     headers = {
         "Content-Length": str(made.size_bytes),
         "Content-Disposition": f'attachment; filename="{made.manifest_sha256[:16]}.memos.zip"',

@@ -87,12 +87,15 @@ async def rollback(
     key: IdempotencyKey = None,
 ) -> Response:
     """Go back to the state after a turn. Appends a version; later turns stay listed as superseded."""
-    answer = await once(
-        runtime.database,
+    answer = await runtime.recipes.whole(
         caller.tenant_id,
-        claim_for(request, runtime, key, body),
-        lambda work: service.rollback(work, conversation_id, body, caller.key_id),
-        status=200,
+        lambda: once(
+            runtime.database,
+            caller.tenant_id,
+            claim_for(request, runtime, key, body),
+            lambda work: service.rollback(work, conversation_id, body, caller.key_id),
+            status=200,
+        ),
     )
     runtime.wakeups.wake(conversation_channel(conversation_id))
     runtime.wakeups.wake(OUTBOX)
@@ -109,11 +112,13 @@ async def fork(
     key: IdempotencyKey = None,
 ) -> Response:
     """A new conversation that shares this one's past up to a turn. Both then diverge."""
-    return stored_response(
-        await once(
+    answer = await runtime.recipes.whole(
+        caller.tenant_id,
+        lambda: once(
             runtime.database,
             caller.tenant_id,
             claim_for(request, runtime, key, body),
             lambda work: service.fork(work, conversation_id, body, caller.key_id),
-        )
+        ),
     )
+    return stored_response(answer)

@@ -101,6 +101,10 @@ async def payload(runtime: RuntimeDep, caller: Reader, cube_id: CubeId, number: 
         async with runtime.database.unit_of_work(str(caller.tenant_id)) as work:
             store.note_read(work, cube_id=cube_id, place=caller.key_id)
         return Response(row["content"], media_type=TEXT)
+    if row["thinned"]:
+        await runtime.recipes.remake(str(caller.tenant_id), [row["id"]])
+        async with runtime.database.unit_of_work(caller.tenant_id) as work:
+            row = await service.version_row(work, cube_id, number)
     key = state_ref(row).blob_key
     if key is None and row["fingerprint"] != (serving := (await runtime.generator.identity()).fingerprint):
         raise ModelMismatch.between(row["fingerprint"], serving)

@@ -57,8 +57,10 @@ async def difference(
     runtime: RuntimeDep, caller: Reader, cube_id: CubeId, from_version: From, to: To, limit: Most = 100
 ) -> CubeDiff:
     """What differs between two versions: words of a text, slots of a state, tensors of a delta."""
-    return await diff.versions(
-        runtime.database, runtime.generator, caller.tenant_id, cube_id, (from_version, to), limit
+    numbers = (from_version, to)
+    return await runtime.recipes.whole(
+        caller.tenant_id,
+        lambda: diff.versions(runtime.database, runtime.generator, caller.tenant_id, cube_id, numbers, limit),
     )
 
 
@@ -67,14 +69,16 @@ async def rollback(
     request: Request, runtime: RuntimeDep, caller: App, cube_id: CubeId, body: CubeRollback, key: IdempotencyKey = None
 ) -> Response:
     """Appends a version that holds again what an older one held. A conversation's state goes back with its turns."""
-    return stored_response(
-        await once(
+    answer = await runtime.recipes.whole(
+        caller.tenant_id,
+        lambda: once(
             runtime.database,
             caller.tenant_id,
             claim_for(request, runtime, key, body),
             lambda work: restore.rollback(work, cube_id, body, caller.key_id),
-        )
+        ),
     )
+    return stored_response(answer)
 
 
 @router.post("/cubes/{cube_id}/fork", status_code=201, response_model=Forked, responses=problems(404, 409))
@@ -82,14 +86,16 @@ async def fork(
     request: Request, runtime: RuntimeDep, caller: App, cube_id: CubeId, body: CubeFork, key: IdempotencyKey = None
 ) -> Response:
     """A new cube that begins with what a version held. Both then go their own ways."""
-    return stored_response(
-        await once(
+    answer = await runtime.recipes.whole(
+        caller.tenant_id,
+        lambda: once(
             runtime.database,
             caller.tenant_id,
             claim_for(request, runtime, key, body),
             lambda work: restore.fork(work, cube_id, body, caller.key_id),
-        )
+        ),
     )
+    return stored_response(answer)
 
 
 @router.post(
@@ -105,8 +111,11 @@ async def merge_states(
 ) -> Response:
     """Takes in what another conversation of the same user was told since both were one; the other is not changed."""
     claim = claim_for(request, runtime, key, body)
-    answer = await merge.merge(
-        runtime.database, runtime.generator, caller.tenant_id, conversation_id, body, claim, caller.key_id
+    answer = await runtime.recipes.whole(
+        caller.tenant_id,
+        lambda: merge.merge(
+            runtime.database, runtime.generator, caller.tenant_id, conversation_id, body, claim, caller.key_id
+        ),
     )
     runtime.wakeups.wake(conversation_channel(conversation_id))
     runtime.wakeups.wake(OUTBOX)

@@ -181,7 +181,9 @@ async def get(runtime: RuntimeDep, caller: Reader, turn_id: TurnId) -> Turn:
 @router.get("/v1/turns/{turn_id}/explanation", responses=problems(404))
 async def explanation(runtime: RuntimeDep, caller: Reader, turn_id: TurnId) -> Explanation:
     """Which memory the answer read, down to the slots of the state and the words in them, and what it wrote."""
-    return await explain(runtime.database, runtime.generator, caller.tenant_id, turn_id)
+    return await runtime.recipes.whole(
+        caller.tenant_id, lambda: explain(runtime.database, runtime.generator, caller.tenant_id, turn_id)
+    )
 
 
 @router.post("/v1/turns/{turn_id}/cancel", responses=problems(404, 409))
