@@ -38,6 +38,8 @@ from memos.kit.in_flight import InFlight
 from memos.kit.metrics import Metrics, gauge
 from memos.kit.tracing import Tracing
 from memos.kit.wakeups import Wakeups
+from memos.memories.adding import MemoryWriter
+from memos.memories.service import RecallService
 from memos.outbox.jobs import JobRunner, Task
 from memos.outbox.relay import Dispatcher, InProcessDispatcher, Relay
 from memos.outbox.schedule import Scheduler, in_force
@@ -120,6 +122,7 @@ class Runtime:
         """Of states in memory: those that this process computes with, and those of the model worker that answers it."""
         if left := await self._in_flight.left(DRAIN_TIMEOUT_S):
             raise Unavailable(f"jobs that began before are still running: {', '.join(left)}")
+        self.recall.forget()
         await self.generator.forget(None)
 
     def subject_of(self, tenant_id: str, user_id: str) -> str:
@@ -134,6 +137,7 @@ class Runtime:
         yield GaugeMetricFamily("memos_turns_in_flight", "Turns that this process is answering.", self.turns.running)
 
     async def stop(self) -> None:
+        await self.recall.stop()
         await self.process.stop()
         await self.wakeups.stop()
         await self.generator.aclose()

@@ -24,7 +24,7 @@ MOST_SUBJECTS = 100
 _CHANGES = re.compile(r"\b(?:INSERT INTO|DELETE FROM|(?<!FOR )(?<!KEY )(?<!DO )UPDATE)\s+(\w+)")
 # Bookkeeping of the request itself, which changes nothing that anybody wants to know of.
 _ASIDE = frozenset({"idempotency_keys", "audit_log", "outbox", "blobs"})
-_ID = re.compile(r"^(?:conv|turn|cube|ver|key|job|rule|run|dec|prop|erase|grant|token|sched)_[0-9a-f]{32}$")
+_ID = re.compile(r"^(?:conv|turn|cube|ver|key|job|rule|run|dec|prop|erase|grant|token|sched|scope|batch)_[0-9a-f]{32}$")
 
 
 @lru_cache(maxsize=4096)

@@ -23,6 +23,9 @@ STOP = frozenset(
     "his her its our their this that these those do does did have has had will would just really very so also".split()
 )
 
+# Without these a sentence says the same.
+FILLING = frozenset("a an the is am are be been being 's just really very so also".split())
+
 
 def words(text: str) -> list[str]:
     """In lower case and without punctuation."""
@@ -53,6 +56,11 @@ def _stem(word: str) -> str:
 
 def content(found: Iterable[str]) -> Counter[str]:
     return Counter(_stem(word) for word in found if word not in STOP)
+
+
+def gist(text: str) -> str:
+    """The words that say something, stemmed, in their order."""
+    return " ".join(_stem(word) for word in words(text) if word not in FILLING)
 
 
 def same_but_for_words(one: str, other: str) -> bool:

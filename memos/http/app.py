@@ -23,6 +23,7 @@ from memos.http.routes import (
     health,
     jobs,
     keys,
+    memories,
     policies,
     timemachine,
     turns,
@@ -76,6 +77,7 @@ def create_app(
         cube_changes,
         deltas,
         timemachine,
+        memories,
         archives,
         policies,
         consolidations,
@@ -88,7 +90,7 @@ def create_app(
     ):
         app.include_router(module.router)
     app.add_middleware(Audited)
-    larger = {archives.IMPORT_PATH: settings.max_archive_bytes}
+    larger = {archives.IMPORT_PATH: settings.max_archive_bytes, memories.PATH: settings.max_batch_bytes}
     app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes, larger=larger)
     app.add_middleware(ReadableAddress)
     app.add_middleware(Observed, metrics=runtime.metrics, tracing=runtime.tracing)

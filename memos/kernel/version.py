@@ -5,10 +5,12 @@ chain verifies for ever (DESIGN 6b).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from memos.kernel.canonical import canonical_json, sha256_hex
+
+_OPEN = "<created_at>"  # comes before anything that a caller wrote; the commitment before it is hex
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,21 @@ class VersionFacts:
 
 def version_hash(parent_hash: str | None, facts: VersionFacts, commitment: str) -> str:
     """H(parent hash, metadata, commitment), as hex SHA-256 over canonical JSON."""
+    return sha256_hex(canonical_json(_hashed(parent_hash, facts, commitment)))
+
+
+def hash_frame(parent_hash: str | None, facts: VersionFacts, commitment: str) -> tuple[str, str]:
+    """What is hashed before and after `created_at`, for whoever learns the time last; that of `facts` is not looked
+    at. A timestamp is written in JSON as it is."""
+    body = _hashed(parent_hash, replace(facts, created_at=_OPEN), commitment)
+    before, _, after = canonical_json(body).decode().partition(_OPEN)
+    return before, after
+
+
+def _hashed(parent_hash: str | None, facts: VersionFacts, commitment: str) -> dict[str, Any]:
     body: dict[str, Any] = {name: getattr(facts, name) for name in VersionFacts.__slots__}
     body = {name: value for name, value in body.items() if value is not None or name not in ("valid_from", "valid_to")}
-    return sha256_hex(canonical_json({"parent": parent_hash, "facts": body, "commitment": commitment}))
+    return {"parent": parent_hash, "facts": body, "commitment": commitment}
 
 
 @dataclass(frozen=True, slots=True)

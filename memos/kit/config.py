@@ -54,6 +54,7 @@ class Settings(BaseSettings):
 
     database_pool_size: int = Field(20, ge=2, description="Connections one process may hold.")
     max_body_bytes: int = Field(1_000_000, ge=1024, description="Largest request body; more is 413.")
+    max_batch_bytes: int = Field(2**27, ge=1024, description="Largest body of POST /v1/memories; more is 413.")
     max_archive_bytes: int = Field(2**30, ge=1024, description="Largest archive that is taken in; more is 413.")
     max_input_chars: int = Field(32_000, ge=1, description="Longest input of one turn; more is 413.")
     max_concurrent_turns: int = Field(256, ge=1, description="Turns one API process runs at once; more is 429.")

@@ -25,6 +25,8 @@ Prefix = Literal[
     "grant",
     "token",
     "sched",
+    "scope",
+    "batch",
 ]
 
 # What a caller may send as an id: anything else cannot name a row, and is refused before the database sees it.

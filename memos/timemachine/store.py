@@ -24,6 +24,7 @@ _CUBES = f"""
 _WHERE = {
     "id": "c.id = :id",
     "user_id": "c.user_id = :user_id",
+    "scope_id": "c.scope_id = :scope_id",
     "kind": "c.kind = :kind",
     "conversation_id": "c.conversation_id = :conversation_id",
     "lifecycle": """coalesce((

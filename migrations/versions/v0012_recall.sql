@@ -39,7 +39,7 @@ ALTER TABLE memcubes
   ADD FOREIGN KEY (tenant_id, scope_id) REFERENCES recall_scopes (tenant_id, id),
   ADD FOREIGN KEY (tenant_id, turn_id) REFERENCES turns (tenant_id, id);
 ALTER TABLE memcubes ALTER dedup_key SET STATISTICS 0;
-CREATE INDEX memcubes_recalled ON memcubes (scope_id, recall_revision) WHERE scope_id IS NOT NULL;
+CREATE INDEX memcubes_recalled ON memcubes (scope_id, recall_revision, id) WHERE scope_id IS NOT NULL;
 CREATE UNIQUE INDEX one_fact_per_scope ON memcubes (scope_id, dedup_key)
   WHERE dedup_key IS NOT NULL AND lifecycle IN ('generated', 'activated');
 CREATE INDEX memcubes_by_turn ON memcubes (turn_id) WHERE turn_id IS NOT NULL;
@@ -186,6 +186,64 @@ BEGIN
 END $$;
 CREATE TRIGGER embeddings_recall BEFORE INSERT OR UPDATE ON embeddings
   FOR EACH ROW EXECUTE FUNCTION memos_stamp_embedding();
+
+-- First versions of many cubes, each with its event and perhaps its vector, in one call: what `memos.cubes.changes.create`
+-- does for one, at the price that a thousand together can pay. `cubes` and `versions` are rows by name; `vectors` lie end
+-- to end. A version's hash is over the bytes before and after its time, which only this transaction knows. A cube whose
+-- key a living one of its scope has is left out, with all that is its own, and is missing from the answer.
+CREATE FUNCTION memos_remember(
+    tenant text, author text, because text, cubes json, versions json, vectors bytea, made_by text, size integer)
+  RETURNS TABLE (cube_id text, scope_id text, revision bigint, embedder text, next_embedder text, created_at timestamptz)
+  LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  made text[]; scopes text[]; revisions bigint[];
+  moment timestamptz; stamp text;
+BEGIN
+  WITH added AS (
+    INSERT INTO memcubes AS m (tenant_id, id, kind, user_id, agent_id, lifecycle, head_version_id, origin, semantic_type,
+      visibility, sensitivity, priority, tags, expires_at, dedup_key, turn_id)
+    SELECT tenant, w.id, 'plaintext', w.user_id, w.agent_id, 'activated', w.version, w.origin, w.semantic_type,
+      w.visibility, w.sensitivity, w.priority, w.tags, w.expires_at, decode(w.key, 'hex'), w.turn_id
+    FROM json_to_recordset(cubes) AS w (id text, version text, user_id text, agent_id text, origin text,
+      semantic_type text, visibility text, sensitivity text, priority smallint, tags text[], expires_at timestamptz,
+      key text, turn_id text)
+    ON CONFLICT (scope_id, dedup_key) WHERE dedup_key IS NOT NULL AND lifecycle IN ('generated', 'activated') DO NOTHING
+    RETURNING m.id, m.scope_id, m.recall_revision)
+  SELECT array_agg(a.id), array_agg(a.scope_id), array_agg(a.recall_revision) INTO made, scopes, revisions FROM added a;
+  IF made IS NULL THEN
+    RETURN;
+  END IF;
+  -- Read once this transaction is known to be one that writes, and holds the scopes (see `memos.timemachine`).
+  moment := clock_timestamp();
+  stamp := to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"');
+  INSERT INTO memcube_versions (tenant_id, id, cube_id, number, operation, hash, commitment, nonce, payload, content,
+    payload_sha256, size_bytes, metadata, valid_from, valid_to, created_at, created_by)
+  SELECT tenant, w.id, w.cube, 0, w.operation, encode(sha256(convert_to(w.before || stamp || w.after, 'UTF8')), 'hex'),
+    w.commitment, decode(w.nonce, 'hex'), 'text', w.content, w.sha256, w.size, w.metadata, w.valid_from, w.valid_to,
+    moment, author
+  FROM json_to_recordset(versions) AS w (id text, cube text, operation text, before text, after text, commitment text,
+    nonce text, content text, sha256 text, size bigint, metadata jsonb, valid_from timestamptz, valid_to timestamptz)
+  WHERE w.cube = ANY (made);
+  INSERT INTO cube_events (tenant_id, id, cube_id, event, to_lifecycle, reason, details, created_at, created_by)
+  SELECT tenant, w.event, w.id, 'create', 'activated', because, jsonb_build_object('to', jsonb_build_object(
+      'expires_at', w.expires_at, 'priority', w.priority, 'semantic_type', w.semantic_type,
+      'sensitivity', w.sensitivity, 'tags', w.tags, 'visibility', w.visibility)), moment, author
+  FROM json_to_recordset(cubes) AS w (id text, event text, expires_at text, priority smallint, semantic_type text,
+    sensitivity text, tags json, visibility text)
+  WHERE w.id = ANY (made);
+  IF size > 0 THEN
+    INSERT INTO embeddings (tenant_id, version_id, model, dimensions, vector, scope_id, revision)
+    SELECT tenant, w.id, made_by, size, substring(vectors FROM w.place * 4 * size + 1 FOR 4 * size), m.scope, 0
+    FROM json_to_recordset(versions) AS w (id text, cube text, place integer)
+    JOIN unnest(made, scopes) AS m (cube, scope) ON m.cube = w.cube
+    WHERE w.place IS NOT NULL;
+  END IF;
+  RETURN QUERY SELECT m.cube, m.scope, m.revision, s.embedder, s.next_embedder, moment
+    FROM unnest(made, scopes, revisions) AS m (cube, scope, revision)
+    CROSS JOIN LATERAL (
+      SELECT r.embedder, r.next_embedder FROM recall_scopes r WHERE r.id = m.scope LIMIT 1) s;
+END $$;
 
 DO $$
 DECLARE t text;
