@@ -70,7 +70,7 @@ class JobRunner:
         ids = {"job_id": job.job_id, "task": job.task, "subject": job.subject}
         if taken["turn_id"] is not None:
             ids["turn_id"] = taken["turn_id"]
-        opened = self._tracing.entry(f"job {job.task}", "consumer", taken.get("traceparent"), **ids)
+        opened = self._tracing.entry(f"job {job.task}", "consumer", taken["traceparent"], **ids)
         with structlog.contextvars.bound_contextvars(**ids), opened as span:
             outcome = await self._run(job, owner, taken)
             if span is not None:

@@ -12,6 +12,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, text
 
+from memos.kit import tracing
 from memos.kit.ids import new_id
 from memos.kit.unit_of_work import UnitOfWork
 from memos.outbox.verdict import Verdict
@@ -25,8 +26,8 @@ UNSENT_S = 1.0
 
 _COLUMNS = """id, task, subject, turn_id, status, dispatches, failures, error, available_at, created_at, done_at"""
 _RECORD = text("""
-    INSERT INTO outbox (tenant_id, id, task, subject, turn_id)
-    VALUES (:tenant_id, :id, :task, :subject, :turn_id)""")
+    INSERT INTO outbox (tenant_id, id, task, subject, turn_id, traceparent)
+    VALUES (:tenant_id, :id, :task, :subject, :turn_id, :traceparent)""")
 # Done, with the lease handed on; and what failed on the same subject is worth another try, since something changed.
 _DONE_FOR_TURNS = text("""
     WITH mine AS (
@@ -65,7 +66,7 @@ _NUDGE = text("""
 _TAKE = text("""
     UPDATE outbox SET lease_owner = :owner, lease_expires_at = now() + make_interval(secs => :lease_s)
     WHERE id = :id AND status = 'running' AND (lease_owner LIKE 'relay-%' OR lease_expires_at < now())
-    RETURNING failures, now() AS taken_at, turn_id""")
+    RETURNING failures, now() AS taken_at, turn_id, traceparent""")
 _EXTEND = text("""
     UPDATE outbox SET lease_expires_at = now() + make_interval(secs => :lease_s)
     WHERE subject = :subject AND status = 'running' AND lease_owner = :owner""")
@@ -179,6 +180,7 @@ def _row(work: UnitOfWork, task: str, subject: str, turn_id: str | None) -> dict
         "task": task,
         "subject": subject,
         "turn_id": turn_id,
+        "traceparent": tracing.traceparent(),
     }
 
 

@@ -15,7 +15,7 @@ NAMES_OF_OURS = frozenset(
     erased_by erasing_by event figures fingerprint finish_reason from_lifecycle grantee_kind hash inputs_key kind
     lease_owner lease_token ledger_of lifecycle made_cube_ids model next_embedder operation origin outcome
     parent_hash payload permission place prefix previous recall relation replaces requested_by revoked_by said_as
-    scope_ids scopes sensitivity signals status step store subject subjects target task to_lifecycle version_ids
+    scope_ids scopes sensitivity signals status step store subject subjects target task to_lifecycle traceparent version_ids
     visibility wanted_model why
     """.split()
 )
