@@ -87,13 +87,13 @@ class ModelWorkerClient:
         turn_timeout_s: float = 120.0,
         call_timeout_s: float = CALL_TIMEOUT_S,
         identity_max_age_s: float = IDENTITY_MAX_AGE_S,
-    ) -> None:
         embedder: str | None = None,
         endpoints: Embedder | None = None,
+    ) -> None:
         self._url = url.rstrip("/")
-        self._turn_timeout_s = turn_timeout_s
         self._embedder = embedder
         self._endpoints = endpoints
+        self._turn_timeout_s = turn_timeout_s
         self._call_timeout_s = call_timeout_s
         self._identity_max_age_s = identity_max_age_s
         self._clock = time.monotonic
@@ -281,9 +281,9 @@ class ModelWorkerClient:
 
     async def aclose(self) -> None:
         await self._http.aclose()
-
         if self._endpoints is not None:
             await self._endpoints.aclose()
+
     async def _difference(self, path: str, body: dict[str, Any]) -> Difference:
         assert_no_open_transaction()
         response = await self._call("POST", path, body, timeout_s=READS_TIMEOUT_S)
