@@ -183,16 +183,21 @@ _CREATED = text("""
 _STATE_OF = text("""
     SELECT id, lifecycle, frozen FROM memcubes WHERE conversation_id = :conversation_id AND kind = 'activation'""")
 _JOB_OF = text("SELECT id FROM outbox WHERE task = :task AND subject = :subject ORDER BY id DESC LIMIT 1")
-# What the versions of a cube were made from, and what was made from them, in other cubes.
+# What the versions of a cube were made from, and what was made from them, in other cubes: from the cube outward, also
+# while the tables have no statistics yet.
 _RELATIVES = text("""
-    SELECT 'parent' AS side, e.relation, o.cube_id, o.id AS version_id, o.number, c.kind
-    FROM memcube_versions v JOIN lineage_edges e ON e.child_id = v.id JOIN memcube_versions o ON o.id = e.parent_id
-    JOIN memcubes c ON c.id = o.cube_id WHERE v.cube_id = :cube_id AND o.cube_id <> :cube_id
-    UNION ALL
-    SELECT 'child', e.relation, o.cube_id, o.id, o.number, c.kind
-    FROM memcube_versions v JOIN lineage_edges e ON e.parent_id = v.id JOIN memcube_versions o ON o.id = e.child_id
-    JOIN memcubes c ON c.id = o.cube_id WHERE v.cube_id = :cube_id AND o.cube_id <> :cube_id
-    ORDER BY side, version_id, relation LIMIT :limit""")
+    WITH mine AS MATERIALIZED (SELECT v.id FROM memcube_versions v WHERE v.cube_id = :cube_id),
+    links AS MATERIALIZED (
+      SELECT 'parent' AS side, e.relation, e.parent_id AS other FROM mine CROSS JOIN LATERAL (
+        SELECT relation, parent_id FROM lineage_edges WHERE child_id = mine.id OFFSET 0) e
+      UNION ALL
+      SELECT 'child', e.relation, e.child_id FROM mine CROSS JOIN LATERAL (
+        SELECT relation, child_id FROM lineage_edges WHERE parent_id = mine.id OFFSET 0) e)
+    SELECT l.side, l.relation, o.cube_id, o.id AS version_id, o.number, c.kind
+    FROM links l CROSS JOIN LATERAL (
+      SELECT v.id, v.cube_id, v.number FROM memcube_versions v WHERE v.id = l.other OFFSET 0) o
+    CROSS JOIN LATERAL (SELECT m.kind FROM memcubes m WHERE m.id = o.cube_id OFFSET 0) c
+    WHERE o.cube_id <> :cube_id ORDER BY l.side, o.id, l.relation LIMIT :limit""")
 _PARENTS = text(f"""
     SELECT {_VERSION}, e.relation, c.kind FROM lineage_edges e JOIN memcube_versions v ON v.id = e.parent_id
     JOIN memcubes c ON c.id = v.cube_id
