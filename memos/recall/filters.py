@@ -22,6 +22,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from memos.kit.errors import Invalid
 from memos.recall.items import Item
 
@@ -88,7 +91,10 @@ class Is:
     values: tuple[Scalar, ...]
 
     def matches(self, item: Item) -> bool:
-        found = _found(item, self.field)
+        return self.holds(values_of(item, self.field))
+
+    def holds(self, found: tuple[Any, ...]) -> bool:
+        """Of the values of a field."""
         wanted = self.values[0] if self.values else None
         if self.operator == "contains":
             return any(_contains(one, wanted) for one in found)
@@ -96,6 +102,13 @@ class Is:
             return any(_comparable(one, wanted) and ORDERS[self.operator](one, wanted) for one in found)
         equal = any(_same(one, value) for one in found for value in self.values)
         return not equal if self.operator == "ne" else equal
+
+    def over(self, times: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Of a field of time, for many memories at once."""
+        if self.operator in ORDERS:
+            return np.asarray(ORDERS[self.operator](times, self.values[0]), np.bool_)
+        among = np.isin(times, np.array(self.values, np.float64))
+        return ~among if self.operator == "ne" else among
 
 
 def parse(given: Any) -> Filter:
@@ -166,7 +179,7 @@ def _value(name: str, value: Any, place: str) -> Scalar:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _found(item: Item, name: str) -> tuple[Any, ...]:
+def values_of(item: Item, name: str) -> tuple[Any, ...]:
     """The values of a field; a field that is not there has the one value None."""
     if name == "tags":
         return item.tags or (None,)

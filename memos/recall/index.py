@@ -8,7 +8,7 @@ Notable choices:
 * A memory whose words stay the same keeps its row (a vector that comes later, a tag); else it gets a new one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 
@@ -16,24 +16,33 @@ import numpy as np
 
 from memos.recall.items import Item
 from memos.recall.lexical import Postings
+from memos.recall.likeness import likeness
+from memos.recall.masks import Masks
+from memos.recall.meaning import Nearest, meaning_of
 from memos.recall.query import Asked, Hit
-from memos.recall.ranking import ranked
+from memos.recall.ranking import candidates, ranked
 from memos.recall.rows import RowStore
 from memos.recall.vectors.port import VectorIndex
 from memos.recall.vectors.registry import build_index
 from memos.recall.view import View
+from memos.recall.weights import WEIGHTS
+from memos.recall.words import batch
 
 LEAST_DEAD = 256  # rows that died before their postings are thrown away
-Nearest = Sequence[tuple[str, float]]
 
 
 class RecallIndex:
-    """`vectors`: an empty index of vectors of as many dimensions; without it the exact one."""
+    """`vectors`: an empty index of vectors of as many dimensions; without it the exact one. `weights`: of the signals,
+    for measurements; what is not named has none."""
 
-    def __init__(self, dimensions: int, vectors: VectorIndex | None = None) -> None:
+    def __init__(
+        self, dimensions: int, vectors: VectorIndex | None = None, weights: Mapping[str, float] = WEIGHTS
+    ) -> None:
         self._vectors = build_index("exact", dimensions) if vectors is None else vectors
         self._rows = RowStore()
         self._postings = Postings()
+        self._masks = Masks()
+        self._weights = weights
         self._words = 0
         self._lock = Lock()
         self._view = self._seen()
@@ -47,7 +56,7 @@ class RecallIndex:
 
     @property
     def size_bytes(self) -> int:
-        return self._rows.size_bytes + self._postings.size_bytes + self._vectors.size_bytes
+        return self._rows.size_bytes + self._postings.size_bytes + self._vectors.size_bytes + self._masks.size_bytes
 
     def get(self, cube_id: str) -> Item | None:
         """What is held of a cube; its vector is left out."""
@@ -55,8 +64,8 @@ class RecallIndex:
         return None if row is None else self._rows.items[row]
 
     def to_embed(self, question: str) -> str:
-        """What of a question is to be embedded for `Asked.vector`: all but the names of those who speak here."""
-        return self._rows.names.people(question).rest
+        """The question as it is to be embedded for `Asked.vector`: put to whoever is named, if they speak here."""
+        return self._rows.names.people(question).to_embed
 
     def put(self, items: Iterable[Item]) -> None:
         """Inserts or replaces by cube. Of several with one cube the last counts. Raises ValueError for a vector of
@@ -84,9 +93,14 @@ class RecallIndex:
             self._view = self._seen()
 
     def search(self, asked: Asked, nearest: Nearest | None = None) -> list[Hit]:
-        """The best first. `nearest`: cubes with their cosines, found by someone who holds all vectors; else the
-        index's own are asked."""
-        return ranked(self._view, self._vectors, asked)
+        """The best first. `nearest`: what someone else who holds the vectors found; else the index's own are asked."""
+        view = self._view
+        meaning = meaning_of(view, self._vectors, asked.vector, nearest)
+        return ranked(view, meaning, self._masks, asked, self._weights)
+
+    def candidates(self, asked: Asked, most: int) -> list[str]:
+        """Versions of memories that may answer by their words, for someone else who holds the vectors to compare."""
+        return candidates(self._view, self._masks, asked, most)
 
     def _put(self, items: list[Item]) -> None:
         kept: list[tuple[int, Item]] = []
@@ -102,14 +116,22 @@ class RecallIndex:
         self._tidy(LEAST_DEAD)
         rows = self._rows.add([_without_vector(item) for item in fresh])
         if fresh:
-            lengths = self._postings.put(rows, [item.text for item in fresh])
-            self._rows.columns.length[rows] = lengths
-            self._words += int(lengths.sum())
+            self._index(rows, [item.text for item in fresh])
         for row, item in kept:
             self._rows.change(row, _without_vector(item))
         self._put_vectors([*zip(rows, fresh, strict=True), *kept])
 
+    def _index(self, rows: list[int], texts: list[str]) -> None:
+        found = batch(texts)
+        columns = self._rows.columns
+        columns.length[rows] = found.lengths
+        columns.traits[rows] = found.traits
+        columns.likeness[rows] = likeness(found.line, found.lengths)
+        self._postings.put(rows, found.line, found.lengths)
+        self._words += int(found.lengths.sum())
+
     def _put_vectors(self, placed: Sequence[tuple[int, Item]]) -> None:
+        self._rows.columns.vectored[[row for row, _ in placed]] = [item.vector is not None for _, item in placed]
         without = [row for row, item in placed if item.vector is None]
         with_one = [(row, item.vector) for row, item in placed if item.vector is not None]
         if without:
@@ -135,10 +157,14 @@ class RecallIndex:
             rows.columns,
             rows.items,
             self._postings.segments,
+            rows.by_version,
+            rows.names,
             rows.speakers,
             len(rows.items),
             len(rows.by_cube),
             self._words,
+            rows.joined,
+            rows.epoch,
         )
 
 

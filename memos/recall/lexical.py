@@ -11,14 +11,15 @@ Notable choices:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memos.recall.words import Hashes, batch
+from memos.recall.words import Hashes
 
-Rows = NDArray[np.int32]
-Counts = NDArray[np.uint8]
+Rows: TypeAlias = NDArray[np.int32]
+Counts: TypeAlias = NDArray[np.uint8]
 MOST_COUNT = 255  # how often a word may be in one text; more counts as this
 
 
@@ -36,33 +37,36 @@ class Segment:
         return self.words.nbytes + self.starts.nbytes + self.rows.nbytes + self.counts.nbytes
 
 
+Segments: TypeAlias = tuple[Segment, ...]
+
+
 class Postings:
     def __init__(self) -> None:
-        self.segments: tuple[Segment, ...] = ()
+        self.segments: Segments = ()
 
     @property
     def size_bytes(self) -> int:
         return sum(segment.size_bytes for segment in self.segments)
 
-    def put(self, rows: Sequence[int], texts: Sequence[str]) -> NDArray[np.int32]:
-        """Rows that were never put, or purged since. The number of words of each text, int32 [n]."""
-        words, lengths = batch(texts)
-        segments = [*self.segments, _segment(words, np.repeat(np.asarray(rows, np.int32), lengths))]
+    def put(self, rows: Sequence[int], line: Hashes, lengths: NDArray[np.int32]) -> None:
+        """Of rows that were never put, or purged since: the words of each behind each other, and how many there are."""
+        if not len(line):
+            return
+        segments = [*self.segments, _segment(line, np.repeat(np.asarray(rows, np.int32), lengths))]
         while len(segments) > 1 and len(segments[-2].rows) <= 2 * len(segments[-1].rows):
             segments[-2:] = [_merged(segments[-2:])]
         self.segments = tuple(segments)
-        return lengths
 
     def purge(self, alive: NDArray[np.bool_]) -> None:
         """Lets go of every row that is not alive."""
         self.segments = (_merged(self.segments, alive),) if self.segments else ()
 
 
-def postings_of(word: int, segments: tuple[Segment, ...]) -> tuple[Rows, Counts]:
-    """Rows that hold the word and how often, those that died among them."""
+def postings_of(word: int, segments: Segments) -> tuple[Rows, Counts]:
+    """Rows that hold the word, those that died among them, and how often."""
     found: list[tuple[Rows, Counts]] = []
     for segment in segments:
-        place = int(np.searchsorted(segment.words, word))
+        place = int(segment.words.searchsorted(word))
         if place < len(segment.words) and segment.words[place] == word:
             reach = slice(int(segment.starts[place]), int(segment.starts[place + 1]))
             found.append((segment.rows[reach], segment.counts[reach]))

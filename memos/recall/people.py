@@ -2,8 +2,9 @@
 
 Notable choices:
 
-* A speaker's name is cut from what is embedded. Names pull a vector towards greetings ("Hey Ada!"), which say nothing,
-  and who is meant is known better from who spoke.
+* What is embedded is the question as it would be put to that speaker: "When did Ada move?" becomes "When did I move?".
+  Names pull a vector towards greetings ("Hey Ada!"), which say nothing; who is meant is known better from who spoke;
+  and those who speak of themselves say "I".
 * A speaker is meant by one word of the name that is nobody else's, or by its beginning from three letters on ("Mel" for
   Melanie). A name that is an everyday word ("Will", "May") counts where it has a capital and does not begin
   the question.
@@ -31,11 +32,13 @@ _ASKED = re.compile(r"\b(you|your|yours|yourself)\b", re.IGNORECASE)
 @dataclass(frozen=True, slots=True)
 class People:
     """`speakers`: who of them is named. `names`: the words that named them, in lower case. `rest`: the question without
-    these. `role`: whose words are asked for, "user" or "assistant", where the question is about one of the two."""
+    these. `to_embed`: with "I" and "my" instead. `role`: whose words are asked for, "user" or "assistant", where the
+    question is about one of the two."""
 
     speakers: tuple[str, ...]
     names: frozenset[str]
     rest: str
+    to_embed: str
     role: str | None
 
 
@@ -52,19 +55,28 @@ class Names:
                 self._whose.setdefault(name, set()).add(speaker)
 
     def people(self, question: str) -> People:
-        found: dict[str, None] = {}
-        names: set[str] = set()
-
-        def cut(word: re.Match[str]) -> str:
-            whose = self._meant(word)
-            if whose is None:
-                return word.group()
-            found[whose] = None
-            names.add(word.group(1).casefold())
-            return " "
-
-        rest = " ".join(_WORD.sub(cut, question).split()) if self._whose else question
-        return People(tuple(found), frozenset(names), rest if _PART.search(rest) else question, role_of(question))
+        role = role_of(question)
+        named = [(word, whose) for word in _WORD.finditer(question) if (whose := self._meant(word)) is not None]
+        if not named:
+            return People((), frozenset(), question, question, role)
+        cut: list[str] = []
+        put: list[str] = []
+        end = 0
+        for word, _ in named:
+            between = question[end : word.start()]
+            cut += [between, " "]
+            put += [between, "my" if word.group(2) else "I"]
+            end = word.end()
+        rest = " ".join("".join([*cut, question[end:]]).split())
+        if not _PART.search(rest):
+            return People((), frozenset(), question, question, role)
+        return People(
+            tuple(dict.fromkeys(whose for _, whose in named)),
+            frozenset(word.group(1).casefold() for word, _ in named),
+            rest,
+            "".join([*put, question[end:]]),
+            role,
+        )
 
     def _meant(self, word: re.Match[str]) -> str | None:
         written = word.group(1)

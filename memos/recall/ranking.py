@@ -1,68 +1,136 @@
-"""From a question to hits: which memories may be found, how they score, which of them are shown.
+"""From a question to hits: which memories may be found, which of them are looked at, how they score, which are shown.
 
-A score is the sum of its signals. Those of meaning and of words are standardised over the scope (how many deviations
-above its mean), since neither cosines nor BM25 say by themselves what is much; what helps beside them is added in the
-same measure.
+Notable choices:
+
+* Of a small scope every memory is looked at; of a large one those that are nearest in meaning, those that hold most of
+  the words, and their neighbours. The score is the same.
+* A neighbour that may not be found by whoever asks says nothing about the one that may. (What the caller's own filter
+  leaves out may: it narrows what is shown, not what is known.)
+* A memory that nearly repeats a better hit comes after what says something else.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memos.recall.lexical import postings_of
+from memos.recall.bm25 import Lexical
+from memos.recall.filters import All, AnyOf, Filter, Is, Not
+from memos.recall.likeness import repeats
+from memos.recall.masks import Masks
+from memos.recall.meaning import Meaning
 from memos.recall.query import Asked, Hit
-from memos.recall.vectors.port import VectorIndex
+from memos.recall.question import Question, read
+from memos.recall.signals import Scene, signals
 from memos.recall.view import View
-from memos.recall.words import plain, stem_hashes
+from memos.recall.weights import REPEATS, SCALE
 
-SATURATION, LENGTH = 1.2, 0.75  # k1 and b of BM25
-SCALE = 12.0  # deviations that make a score of 1
-Scores = NDArray[np.float64]
+WHOLE = 2_000  # rows up to which all are looked at
+LOOKED_AT = 300  # by meaning, and as many by words
+MOST_COMPARED = 256  # with each other, for what they repeat
+Mask = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 
 
-def ranked(view: View, vectors: VectorIndex, asked: Asked) -> list[Hit]:
+@dataclass(frozen=True, slots=True)
+class Findable:
+    """`known`: what may bear on a score at all. `shown`: what may be a hit."""
+
+    known: Mask
+    shown: Mask
+
+
+def ranked(view: View, meaning: Meaning, masks: Masks, asked: Asked, weights: Mapping[str, float]) -> list[Hit]:
     if asked.top_k <= 0 or not view.count:
         return []
-    rows = _findable(view, asked)
-    signals = {"words": _words(view, asked.text)[rows]}
-    if asked.vector is not None and len(vectors):
-        mean, deviation = vectors.spread(asked.vector)
-        cosines = vectors.scores(asked.vector, rows).astype(np.float64)
-        signals["meaning"] = (cosines - mean) / max(deviation, 1e-9) / SCALE
-    total = np.sum(list(signals.values()), axis=0)
+    question = read(asked, view)
+    findable = _findable(view, masks, asked, question)
+    lexical = Lexical(view, question.words)
+    rows = _looked_at(view, findable, meaning, lexical, asked.top_k)
+    if not len(rows):
+        return []
+    found = signals(Scene(view, question, lexical, meaning, rows, findable.known), weights)
+    total = np.zeros(len(rows))
+    for values in found.values():
+        total += values
+    most = min(len(rows), max(4 * asked.top_k, asked.top_k + 20))
+    best = np.argpartition(-total, most - 1)[:most]
+    best = best[np.lexsort((rows[best], -total[best]))]
+    again = np.zeros(most)
+    compared = best[:MOST_COMPARED]
+    again[: len(compared)] = -REPEATS * repeats(view.columns.likeness[rows[compared]])
+    order = np.argsort(-(total[best] + again), kind="stable")
+    return _hits(view, asked, rows, found, [(int(best[place]), float(again[place])) for place in order])
+
+
+def candidates(view: View, masks: Masks, asked: Asked, most: int) -> list[str]:
+    question = read(asked, view)
+    findable = _findable(view, masks, asked, question)
+    lexical = Lexical(view, question.words)
+    items = [view.items[row] for row in _best_by_words(lexical, findable.shown, most).tolist()]
+    return [item.version_id for item in items if item is not None]
+
+
+def _hits(
+    view: View, asked: Asked, rows: Rows, found: Mapping[str, NDArray[np.float64]], order: list[tuple[int, float]]
+) -> list[Hit]:
     hits: list[Hit] = []
-    for place in np.argsort(-total, kind="stable"):
+    for place, again in order:
         item = view.items[rows[place]]
-        if item is None or (asked.filters is not None and not asked.filters.matches(item)):
+        if item is None:  # removed meanwhile
             continue
-        score = float(total[place])
+        parts = {name: float(values[place]) / SCALE for name, values in found.items()}
+        if again:
+            parts["repeats"] = again / SCALE
+        score = sum(parts.values())
         if asked.threshold is not None and score < asked.threshold:
             break
-        parts = {name: float(values[place]) for name, values in signals.items()} if asked.explain else {}
-        hits.append(Hit(item, score, len(hits) + 1, parts))
+        shown = {name: value for name, value in parts.items() if value} if asked.explain else {}
+        hits.append(Hit(item, score, len(hits) + 1, shown))
         if len(hits) == asked.top_k:
             break
     return hits
 
 
-def _findable(view: View, asked: Asked) -> Rows:
+def _findable(view: View, masks: Masks, asked: Asked, question: Question) -> Findable:
     columns, end = view.columns, view.end
-    kept = columns.alive[:end] & (columns.expires_at[:end] > asked.now)
-    if not asked.history:
-        kept &= ~columns.superseded[:end] & (columns.valid_to[:end] > asked.now)
-    return np.flatnonzero(kept)
+    known = columns.alive[:end] & (columns.expires_at[:end] > asked.now)
+    guards, wishes = _parted(asked.filters)
+    for guard in guards:
+        known &= masks.of(guard, view)
+    shown = known.copy()
+    if not question.history:
+        shown &= ~columns.superseded[:end] & (columns.valid_to[:end] > asked.now)
+    for wish in wishes:
+        shown &= masks.of(wish, view)
+    return Findable(known, shown)
 
 
-def _words(view: View, text: str) -> Scores:
-    """BM25 of every row, standardised over the living ones."""
-    alive = view.columns.alive[: view.end]
-    scores = np.zeros(view.end)
-    norm = SATURATION * (1 - LENGTH + LENGTH * view.columns.length[: view.end] / max(view.words / view.count, 1e-9))
-    for word in set(stem_hashes(plain(text))):
-        rows, counts = postings_of(word, view.segments)
-        kept = alive[rows]
-        rows, found = rows[kept], counts[kept].astype(np.float64)
-        idf = np.log1p((view.count - len(rows) + 0.5) / (len(rows) + 0.5))
-        scores[rows] += idf * found * (SATURATION + 1) / (found + norm[rows])
-    living = scores[alive]
-    return np.asarray((scores - living.mean()) / max(float(living.std()), 1e-9) / SCALE)
+def _parted(given: Filter | None) -> tuple[list[Filter], list[Filter]]:
+    """What the service lays on a search, and what the caller wishes: filters as `filters.parse` makes them."""
+    if given is None:
+        return [], []
+    parts = given.parts if isinstance(given, All) else (given,)
+    wishes: list[Filter] = [part for part in parts if isinstance(part, All | AnyOf | Not | Is)]
+    return [part for part in parts if not isinstance(part, All | AnyOf | Not | Is)], wishes
+
+
+def _looked_at(view: View, findable: Findable, meaning: Meaning, lexical: Lexical, top_k: int) -> Rows:
+    if view.end <= WHOLE:
+        return np.flatnonzero(findable.shown)
+    most = max(LOOKED_AT, 2 * top_k)
+    rows = np.concatenate([meaning.nearest(most, findable.shown), _best_by_words(lexical, findable.shown, most)])
+    columns = view.columns
+    near = np.concatenate([rows, columns.before[rows], columns.after[rows]])
+    rows = np.unique(near[(near >= 0) & (near < view.end)])
+    return rows[findable.shown[rows]]
+
+
+def _best_by_words(lexical: Lexical, shown: Mask, most: int) -> Rows:
+    rows = lexical.rows().astype(np.int64)
+    rows = rows[shown[rows]]
+    if len(rows) <= most:
+        return rows
+    best: Rows = np.argpartition(-lexical.scores[rows], most - 1)[:most].astype(np.int64)
+    return rows[best]

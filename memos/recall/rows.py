@@ -17,11 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memos.recall.items import Item
+from memos.recall.likeness import NUMBERS, Likeness
 from memos.recall.people import Names
+from memos.recall.words import Traits
 
 LEAST_ROWS = 64
 NOBODY = -1
 NEVER = np.inf
+USER, ASSISTANT = 1, 2
+ROLES = {"user": USER, "human": USER, "assistant": ASSISTANT, "ai": ASSISTANT, "bot": ASSISTANT}
 ITEM_BYTES = 900  # of an item's object, its ids, its places in dictionaries; without its text
 Place: TypeAlias = tuple[float, float, str, int]  # at, created_at, cube id, row
 
@@ -32,11 +36,16 @@ class Columns:
 
     alive: NDArray[np.bool_]
     superseded: NDArray[np.bool_]
+    vectored: NDArray[np.bool_]  # has a vector
     at: NDArray[np.float64]
+    created_at: NDArray[np.float64]
     valid_to: NDArray[np.float64]
     expires_at: NDArray[np.float64]
     length: NDArray[np.int32]  # words
     speaker: NDArray[np.int32]  # number of the speaker, or NOBODY
+    role: NDArray[np.int8]  # USER, ASSISTANT or 0
+    traits: NDArray[np.float32]  # [capacity, 3], see `words.Traits`
+    likeness: Likeness
     before: NDArray[np.int32]  # the row before it in its thread, or NOBODY
     after: NDArray[np.int32]
 
@@ -48,11 +57,16 @@ class Columns:
         return cls(
             alive=np.zeros(capacity, np.bool_),
             superseded=np.zeros(capacity, np.bool_),
+            vectored=np.zeros(capacity, np.bool_),
             at=np.zeros(capacity),
+            created_at=np.zeros(capacity),
             valid_to=np.full(capacity, NEVER),
             expires_at=np.full(capacity, NEVER),
             length=np.zeros(capacity, np.int32),
             speaker=nobody(),
+            role=np.zeros(capacity, np.int8),
+            traits=np.zeros((capacity, len(Traits)), np.float32),
+            likeness=np.zeros((capacity, NUMBERS), np.uint32),
             before=nobody(),
             after=nobody(),
         )
@@ -76,8 +90,11 @@ class RowStore:
         self.columns = Columns.of(LEAST_ROWS)
         self.items: list[Item | None] = []
         self.by_cube: dict[str, int] = {}
+        self.by_version: dict[str, int] = {}
         self.speakers: dict[str, int] = {}
         self.names = Names()
+        self.epoch = 0  # raised when a row became something else than it was
+        self.joined = 0  # pairs of neighbours
         self.dead = 0  # rows whose postings are still there
         self.text_bytes = 0
         self._free: list[int] = []
@@ -92,6 +109,7 @@ class RowStore:
         """Rows for items whose cubes have none."""
         again = min(len(items), len(self._free))
         end = len(self.items)
+        self.epoch += again > 0
         rows = [self._free.pop() for _ in range(again)] + list(range(end, end + len(items) - again))
         self.items.extend([None] * (len(items) - again))
         if len(self.items) > len(self.columns.alive):
@@ -99,6 +117,7 @@ class RowStore:
         for row, item in zip(rows, items, strict=True):
             self.items[row] = item
             self.by_cube[item.cube_id] = row
+            self.by_version[item.version_id] = row
             self.text_bytes += _text_bytes(item)
             self._write(row, item)
             self._link(row, item)
@@ -107,8 +126,13 @@ class RowStore:
 
     def change(self, row: int, item: Item) -> None:
         """In place: only for an item of the same words, time, speaker and thread."""
+        held = self.items[row]
+        if held is not None:
+            self.by_version.pop(held.version_id, None)
+        self.by_version[item.version_id] = row
         self.items[row] = item
         self._write(row, item)
+        self.epoch += 1
 
     def drop(self, cube_id: str) -> int | None:
         row = self.by_cube.pop(cube_id, None)
@@ -120,6 +144,7 @@ class RowStore:
         self.dead += 1
         self._dying.append(row)
         if item is not None:
+            self.by_version.pop(item.version_id, None)
             self.text_bytes -= _text_bytes(item)
             self._unlink(row, item)
         return row
@@ -136,6 +161,8 @@ class RowStore:
         columns = self.columns
         columns.superseded[row] = item.superseded
         columns.at[row] = item.at
+        columns.created_at[row] = item.created_at
+        columns.role[row] = ROLES.get((item.role or item.speaker or "").casefold(), 0)
         columns.valid_to[row] = NEVER if item.valid_to is None else item.valid_to
         columns.expires_at[row] = NEVER if item.expires_at is None else item.expires_at
         columns.speaker[row] = NOBODY if item.speaker is None else self._speaker(item.speaker)
@@ -158,12 +185,14 @@ class RowStore:
             return
         insort(line, place)
         number = bisect_left(line, place)
+        self.joined -= 0 < number < len(line) - 1
         if number:
             self._join(line[number - 1][3], row)
         if number + 1 < len(line):
             self._join(row, line[number + 1][3])
 
     def _join(self, before: int, after: int) -> None:
+        self.joined += 1
         self.columns.after[before] = after
         self.columns.before[after] = before
 
@@ -173,6 +202,7 @@ class RowStore:
         line = self._threads[item.thread]
         del line[bisect_left(line, (item.at, item.created_at, item.cube_id, row))]
         before, after = int(self.columns.before[row]), int(self.columns.after[row])
+        self.joined -= (before != NOBODY) or (after != NOBODY)
         if before != NOBODY:
             self.columns.after[before] = after
         if after != NOBODY:

@@ -1,10 +1,11 @@
 """What one search works on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from memos.recall.items import Item
-from memos.recall.lexical import Segment
+from memos.recall.lexical import Segments
+from memos.recall.people import Names
 from memos.recall.rows import Columns
 
 
@@ -14,8 +15,12 @@ class View:
 
     columns: Columns
     items: Sequence[Item | None]
-    segments: tuple[Segment, ...]
+    segments: Segments
+    by_version: Mapping[str, int]
+    names: Names
     speakers: dict[str, int]
     end: int
     count: int
     words: int  # of all living items together
+    joined: int  # pairs of neighbours
+    epoch: int  # another one: what was known of rows may be otherwise

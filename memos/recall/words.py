@@ -2,8 +2,8 @@
 
 Notable choices:
 
-* An index holds hashes and no words: it is smaller, and what was erased cannot be read out of it. The hash is Python's
-  own, which differs from process to process; no index outlives one.
+* An index holds hashes and no words, which is smaller. The hash is the same in every process, so that all of them rank
+  alike; two words of one scope that share it are not to be expected.
 * Words without content (STOP) are left out of texts and of questions alike.
 * The stemmer is the Snowball one for English; words of other languages pass through it almost untouched. Where a script
   writes no spaces each sign is a word.
@@ -11,6 +11,9 @@ Notable choices:
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from hashlib import blake2b
 
 import numpy as np
 import Stemmer
@@ -32,6 +35,18 @@ STOP = frozenset(
     you're you've your yours yourself yourselves yeah ok okay
     """.split()
 )
+FIRST_PERSON = frozenset(
+    "i i'm i've i'd i'll me my mine myself we we're we've we'd we'll us our ours ourselves".split()
+)
+TIMES = frozenset(
+    """
+    yesterday today tonight tomorrow last next ago recently just lately soon day days week weeks weekend weekends month
+    months year years morning evening monday tuesday wednesday thursday friday saturday sunday january february march
+    april may june july august september october november december spring summer autumn fall winter birthday anniversary
+    christmas easter
+    """.split()
+)
+_QUESTION = re.compile(r"[^.!?\n]+\?+")
 Hashes = NDArray[np.int64]
 
 
@@ -43,23 +58,56 @@ def plain(text: str) -> list[str]:
 def stem_hashes(words: Iterable[str]) -> list[int]:
     """Of words as `plain` gives them; those without content are left out."""
     stemmer = Stemmer.Stemmer("english", 0)
-    return [hash(stemmer.stemWord(word)) for word in words if word not in STOP]
+    return [hashed(stemmer.stemWord(word)) for word in words if word not in STOP]
 
 
-def batch(texts: Sequence[str]) -> tuple[Hashes, NDArray[np.int32]]:
-    """The stems of all texts in one line, int64 [w], and how many each text has, int32 [n]."""
+def hashed(stem: str) -> int:
+    return int.from_bytes(blake2b(stem.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True)
+
+
+def batch(texts: Sequence[str]) -> "Batch":
     stemmer = Stemmer.Stemmer("english", 0)
     known: dict[str, int | None] = dict.fromkeys(STOP)
     line: list[int] = []
     lengths = np.empty(len(texts), np.int32)
+    traits = np.zeros((len(texts), len(Traits)), np.float32)
     for number, text in enumerate(texts):
         before = len(line)
-        for word in plain(text):
+        words = plain(text)
+        for word in words:
             if word in known:
                 found = known[word]
             else:
-                found = known[word] = hash(stemmer.stemWord(word))
+                found = known[word] = hashed(stemmer.stemWord(word))
             if found is not None:
                 line.append(found)
         lengths[number] = len(line) - before
-    return np.array(line, np.int64), lengths
+        traits[number] = (not FIRST_PERSON.isdisjoint(words), tells_time(words), asking_share(text))
+    return Batch(np.array(line, np.int64), lengths, traits)
+
+
+class Traits(IntEnum):
+    """What a text is like, whatever is asked: columns of `Batch.traits`."""
+
+    FIRST_PERSON = 0  # 1 if somebody speaks about themselves
+    TIMED = 1  # 1 if it says when something is or was
+    ASKING = 2  # share of it that is questions
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`line`: the stems of all texts in one line, [w]; `lengths`: how many each text has, [n]; `traits`: [n, 3]."""
+
+    line: Hashes
+    lengths: NDArray[np.int32]
+    traits: NDArray[np.float32]
+
+
+def tells_time(words: Sequence[str]) -> bool:
+    return not TIMES.isdisjoint(words) or any(word[0].isdigit() for word in words)
+
+
+def asking_share(text: str) -> float:
+    if "?" not in text:
+        return 0.0
+    return min(1.0, sum(map(len, _QUESTION.findall(text))) / len(text))
