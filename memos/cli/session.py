@@ -45,12 +45,8 @@ class Session:
 
     @cached_property
     def client(self) -> "Memos":
-        import stamina.instrumentation
-
         from memos.sdk import Memos
 
-        # Its hooks log to stdout where structlog is installed, and would break `--json`.
-        stamina.instrumentation.set_on_retry_hooks([])
         return Memos(self.url, self.api_key, data_dir=self.data_dir)
 
     def close(self) -> None:

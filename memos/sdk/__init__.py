@@ -95,6 +95,7 @@ from memos.sdk.past import (
     TextDiff,
     TextOperation,
 )
+from memos.sdk.raw import RawResponse
 from memos.sdk.retention import (
     Consolidation,
     ConsolidationPlan,
@@ -181,6 +182,7 @@ __all__ = [
     "Proposal",
     "Provenance",
     "RateLimitError",
+    "RawResponse",
     "ReadMemory",
     "ReadSlot",
     "Readiness",

@@ -18,11 +18,13 @@ T = TypeVar("T")
 
 class _Sender(Protocol):
     def _send(self, call: Call[T]) -> T: ...
+    def _list(self, call: Call[Page[T]]) -> Pages[T]: ...
     def _stream(self, call: Call[Turn]) -> TurnStream: ...
 
 
 class _AsyncSender(Protocol):
     async def _send(self, call: Call[T]) -> T: ...
+    def _list(self, call: Call[Page[T]]) -> AsyncPages[T]: ...
     def _stream(self, call: Call[Turn]) -> AsyncTurnStream: ...
 
 
@@ -68,7 +70,7 @@ def _sends(build: Callable[P, Call[T]]) -> Callable[Concatenate[_Resource, P], T
 
 def _pages(build: Callable[P, Call[Page[T]]]) -> Callable[Concatenate[_Resource, P], Pages[T]]:
     def method(self: _Resource, /, *args: P.args, **kwargs: P.kwargs) -> Pages[T]:
-        return Pages(self._client._send, build(*args, **kwargs))
+        return self._client._list(build(*args, **kwargs))
 
     _describe(method, build, lambda made: _paged("Pages", made))
     return method
@@ -92,7 +94,7 @@ def _awaits(build: Callable[P, Call[T]]) -> Callable[Concatenate[_AsyncResource,
 
 def _async_pages(build: Callable[P, Call[Page[T]]]) -> Callable[Concatenate[_AsyncResource, P], AsyncPages[T]]:
     def method(self: _AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> AsyncPages[T]:
-        return AsyncPages(self._client._send, build(*args, **kwargs))
+        return self._client._list(build(*args, **kwargs))
 
     _describe(method, build, lambda made: _paged("AsyncPages", made))
     return method

@@ -7,21 +7,21 @@ repeated for any call. Bounded twice: by a number of tries for what fails, and b
 being worked on. A service that asks for more patience than MAX_WAIT_S gets none.
 """
 
+import random
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
+from types import TracebackType
 
 from memos.sdk.errors import APIConnectionError, APIStatusError, RateLimitError, ServiceUnavailableError
 
-if TYPE_CHECKING:
-    import stamina._core
-
 MAX_WAIT_S = 60.0
+FIRST_PAUSE_S, MOST_PAUSE_S = 0.2, 5.0
 IN_FLIGHT = "idempotency_in_flight"
 
 
 class Patience:
-    """The patience of one logical call. Give it to `attempts`; it is asked after each failure."""
+    """The patience of one logical call. Give it to `Attempts`; it is asked after each failure."""
 
     def __init__(
         self, max_retries: int, in_flight_s: float, *, once: bool = True, clock: Callable[[], float] = time.monotonic
@@ -56,9 +56,52 @@ class Patience:
         return asked_s if asked_s <= MAX_WAIT_S else False
 
 
-def attempts(patience: Patience) -> "stamina._core._RetryContextIterator":
-    """`for attempt in attempts(patience): with attempt: ...`, or the same with `async for`."""
-    import stamina
+def pause_s(number: int, chance: Callable[[], float] = random.random) -> float:
+    """The usual backoff before try `number`, 1 being the first that repeats: it doubles, and no two callers agree."""
+    return float(min(MOST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(number - 1, 16)) * (0.5 + chance() / 2))
 
-    # The patience does the counting, so that waiting for our own work does not use up the tries for failures.
-    return stamina.retry_context(on=patience, attempts=None, timeout=None, wait_initial=0.1, wait_max=5.0)
+
+class Attempt:
+    """One try: `with attempt:`. An error that is worth another try ends here; every other one goes on its way."""
+
+    def __init__(self, patience: Patience, number: int) -> None:
+        self._patience = patience
+        self._number = number
+        self.again_in_s: float | None = None
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        verdict = self._patience(error)
+        if verdict is False:
+            return False
+        self.again_in_s = pause_s(self._number) if verdict is True else verdict
+        return True
+
+
+class Attempts:
+    """`for attempt in Attempts(patience): with attempt: ...`, or the same with `async for`; ends after a good one."""
+
+    def __init__(self, patience: Patience) -> None:
+        # The patience does the counting, so that waiting for our own work does not use up the tries for failures.
+        self._tries = (Attempt(patience, number) for number in count(1))
+
+    def __iter__(self) -> Iterator[Attempt]:
+        for attempt in self._tries:
+            yield attempt
+            if attempt.again_in_s is None:
+                return
+            time.sleep(attempt.again_in_s)
+
+    async def __aiter__(self) -> AsyncIterator[Attempt]:
+        import asyncio
+
+        for attempt in self._tries:
+            yield attempt
+            if attempt.again_in_s is None:
+                return
+            await asyncio.sleep(attempt.again_in_s)

@@ -75,11 +75,16 @@ def request_options(call: Call[Any], address: Address) -> dict[str, Any]:
     return options
 
 
-def read_answer(call: Call[T], response: "httpx2.Response") -> T:
-    """The value of a response whose body has been read, or its error."""
+def succeeded(call: Call[Any], response: "httpx2.Response") -> "httpx2.Response":
+    """A response whose body has been read; raises the error that it stands for."""
     if response.is_success or response.status_code in call.answers:
-        return call.read(response.content)
+        return response
     raise status_error(response)
+
+
+def read_answer(call: Call[T], response: "httpx2.Response") -> T:
+    """The value of a response that succeeded."""
+    return call.read(response.content)
 
 
 def status_error(response: "httpx2.Response") -> APIStatusError:

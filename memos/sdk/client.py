@@ -19,6 +19,7 @@ from memos.sdk._calls import Call
 from memos.sdk._deltas import AsyncDeltas, Deltas
 from memos.sdk._erasures import AsyncErasures, Erasures
 from memos.sdk._governance import AsyncAudit, AsyncGrants, AsyncTokens, Audit, Grants, Tokens
+from memos.sdk._raw import AsyncRawView, RawView
 from memos.sdk._resources import (
     AsyncConversations,
     AsyncCubes,
@@ -43,9 +44,17 @@ from memos.sdk._retention import (
     Policies,
     Proposals,
 )
-from memos.sdk._retry import Patience, attempts
-from memos.sdk._wire import client_options, connection_error, read_answer, request_options, status_error
-from memos.sdk.models import Readiness, Stats, Turn
+from memos.sdk._retry import Attempts, Patience
+from memos.sdk._wire import (
+    client_options,
+    connection_error,
+    read_answer,
+    request_options,
+    status_error,
+    succeeded,
+)
+from memos.sdk.models import Page, Readiness, Stats, Turn
+from memos.sdk.pages import AsyncPages, Pages
 from memos.sdk.streaming import AsyncTurnStream, StreamEvent, TurnStream, _Reader
 
 if TYPE_CHECKING:
@@ -138,6 +147,11 @@ class Memos(_Client):
         """Whether a turn can be taken now. A service that is not ready is an answer, not an error; needs no key."""
         return self._send(_calls.ready())
 
+    @property
+    def with_raw_response(self) -> RawView:
+        """The same calls, answered with a RawResponse: `client.with_raw_response.turns.create(...)`."""
+        return RawView(self)
+
     def close(self) -> None:
         """Closes the connections. A later call opens new ones."""
         if "_http" in self.__dict__:
@@ -158,16 +172,23 @@ class Memos(_Client):
         return httpx2.Client(**self._options())
 
     def _send(self, call: Call[T]) -> T:
+        return read_answer(call, self._respond(call))
+
+    def _list(self, call: Call[Page[T]]) -> Pages[T]:
+        return Pages(self._send, call)
+
+    def _respond(self, call: Call[Any]) -> "httpx2.Response":
+        """The answer, read whole, of a call that succeeded."""
         import httpx2
 
         options = request_options(call, self._address)
-        for attempt in attempts(self._patience(call)):
+        for attempt in Attempts(self._patience(call)):
             with attempt:
                 try:
                     response = self._http.request(**options)
                 except httpx2.RequestError as error:
                     raise connection_error(call, self._address, error) from error
-                return read_answer(call, response)
+                return succeeded(call, response)
         raise AssertionError("attempts either return or raise")
 
     def _stream(self, call: Call[Turn]) -> TurnStream:
@@ -178,7 +199,7 @@ class Memos(_Client):
         import httpx2
 
         options = request_options(call, self._address)
-        for attempt in attempts(self._patience(call)):
+        for attempt in Attempts(self._patience(call)):
             with attempt:
                 try:
                     with self._http.stream(**options) as response:
@@ -238,6 +259,11 @@ class AsyncMemos(_Client):
         """Whether a turn can be taken now. A service that is not ready is an answer, not an error; needs no key."""
         return await self._send(_calls.ready())
 
+    @property
+    def with_raw_response(self) -> AsyncRawView:
+        """The same calls, answered with a RawResponse: `await client.with_raw_response.turns.create(...)`."""
+        return AsyncRawView(self)
+
     async def close(self) -> None:
         """Closes the connections. A later call opens new ones."""
         if "_http" in self.__dict__:
@@ -258,16 +284,23 @@ class AsyncMemos(_Client):
         return httpx2.AsyncClient(**self._options())
 
     async def _send(self, call: Call[T]) -> T:
+        return read_answer(call, await self._respond(call))
+
+    def _list(self, call: Call[Page[T]]) -> AsyncPages[T]:
+        return AsyncPages(self._send, call)
+
+    async def _respond(self, call: Call[Any]) -> "httpx2.Response":
+        """The answer, read whole, of a call that succeeded."""
         import httpx2
 
         options = request_options(call, self._address)
-        async for attempt in attempts(self._patience(call)):
+        async for attempt in Attempts(self._patience(call)):
             with attempt:
                 try:
                     response = await self._http.request(**options)
                 except httpx2.RequestError as error:
                     raise connection_error(call, self._address, error) from error
-                return read_answer(call, response)
+                return succeeded(call, response)
         raise AssertionError("attempts either return or raise")
 
     def _stream(self, call: Call[Turn]) -> AsyncTurnStream:
@@ -278,7 +311,7 @@ class AsyncMemos(_Client):
         import httpx2
 
         options = request_options(call, self._address)
-        async for attempt in attempts(self._patience(call)):
+        async for attempt in Attempts(self._patience(call)):
             with attempt:
                 try:
                     async with self._http.stream(**options) as response:

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
-import stamina
 
-from memos.sdk import AsyncMemos, Memos, Pages, TurnStream
+from memos.sdk import AsyncMemos, Memos, Pages, TurnStream, _retry
 from tests.sdk.stub import Stub, stub
 
 
@@ -18,11 +17,16 @@ def server() -> Iterator[Stub]:
 
 
 @pytest.fixture
-def no_waiting() -> Iterator[None]:
-    """Retries follow each other at once."""
-    stamina.set_testing(True, attempts=1000)
-    yield
-    stamina.set_testing(False)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries follow each other at once, whatever the service asks for."""
+    monkeypatch.setattr(_retry.Patience, "_wait", staticmethod(_at_once))
+
+
+def _at_once(error: Exception) -> bool | float:
+    return 0.0 if PATIENCE(error) is not False else False
+
+
+PATIENCE = _retry.Patience._wait
 
 
 class _Addressed(Protocol):
