@@ -7,6 +7,7 @@ tenants. None of them is a superuser or may bypass row-level security.
 """
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 from alembic import command
@@ -66,8 +67,18 @@ def _migrate(connection: Connection) -> None:
         connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
         connection.commit()
         command.upgrade(config, "head")
+        _add_vectors(connection)
     finally:
         connection.close()
+
+
+def _add_vectors(connection: Connection) -> None:
+    """What the fourteenth revision left out because the server had no pgvector then, if it has it now."""
+    if connection.scalar(text("SELECT to_regclass('public.dense_vectors') IS NULL")):
+        script = Path(__file__).parent / "versions" / "v0014_vectors.sql"
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute(script.read_text())
+        connection.commit()
 
 
 if __name__ == "__main__":
