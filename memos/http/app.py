@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 import memos
+from memos.console.app import install as install_console
 from memos.http import openapi, problems
 from memos.http.audited import Audited
 from memos.http.middleware import BodyLimit, Observed, ReadableAddress, RequestId
@@ -89,6 +90,7 @@ def create_app(
         health,
     ):
         app.include_router(module.router)
+    install_console(app, runtime)
     app.add_middleware(Audited)
     larger = {archives.IMPORT_PATH: settings.max_archive_bytes, memories.PATH: settings.max_batch_bytes}
     app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes, larger=larger)

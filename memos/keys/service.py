@@ -78,7 +78,10 @@ class KeyService:
         owner = await key_owner(self._database, self.digest(key.strip()))
         if owner is None:
             raise Unauthorized("this API key is unknown or revoked")
-        tenant_id, key_id = owner
+        return await self.holder(*owner)
+
+    async def holder(self, tenant_id: str, key_id: str) -> Principal:
+        """The principal of a key that was shown before; raises Unauthorized once it is revoked."""
         row = await store.get(self._database.single(tenant_id), key_id)
         if row is None or row["revoked_at"] is not None:
             raise Unauthorized("this API key is unknown or revoked")

@@ -51,6 +51,14 @@ def decode_place(cursor: str | None) -> str:
     return place or ""
 
 
+def decode_text(cursor: str | None) -> str | None:
+    """The place in a list that is ordered by a name of the caller's."""
+    place = _decode(cursor)
+    if place is not None and ("\x00" in place or len(place) > 200):
+        raise BadCursor
+    return place
+
+
 def _decode(cursor: str | None) -> str | None:
     if cursor is None:
         return None

@@ -80,6 +80,9 @@ _LIST_DECISIONS = text(f"""
     WHERE d.policy_id = :policy_id AND (CAST(:run_id AS text) IS NULL OR d.run_id = :run_id)
       AND (CAST(:before AS text) IS NULL OR d.id < :before)
     ORDER BY d.id DESC LIMIT :limit""")
+_ABOUT_CUBE = text(f"""
+    SELECT {_DECISION} FROM policy_decisions d
+    WHERE d.cube_id = :cube_id AND (CAST(:before AS text) IS NULL OR d.id < :before) ORDER BY d.id DESC LIMIT :limit""")
 # In the order in which they were made; whoever else carries them out waits here, and then finds them carried out.
 _LOCK_OPEN = text(f"""
     SELECT {_DECISION} FROM policy_decisions d WHERE d.run_id = :run_id AND d.outcome IS NULL
@@ -219,6 +222,11 @@ async def lock_open(work: UnitOfWork, run_id: str, limit: int) -> Sequence[RowMa
 
 async def next_open(work: UnitOfWork, run_id: str) -> RowMapping | None:
     return await work.first(_NEXT_OPEN, run_id=run_id)
+
+
+async def decisions_about(work: UnitOfWork, cube_id: str, *, before: str | None, limit: int) -> Sequence[RowMapping]:
+    """What every policy decided about a cube, newest first."""
+    return await work.all(_ABOUT_CUBE, cube_id=cube_id, before=before, limit=limit)
 
 
 async def end(work: UnitOfWork, decision_id: str, outcome: str, reason: str) -> bool:
