@@ -20,6 +20,9 @@ from memos.cubes.convert_task import ConvertTask
 from memos.cubes.recipes import Recipes
 from memos.deltas.distil import DistilTask
 from memos.deltas.service import DISTIL
+from memos.embedders import tasks as embedding
+from memos.embedders.filling import Filler
+from memos.embedders.service import EmbedderService
 from memos.erasure.job import EraseTask
 from memos.erasure.receipts import Signer
 from memos.erasure.service import ERASE
@@ -79,6 +82,9 @@ class Runtime:
         self.turns = TurnService(self.database, self.generator, self.wakeups, self.metrics, settings)
         self.recipes = Recipes(self.database, self.generator, self.blobs)
         self.tools = Tools(self.database, self.blobs, settings, self.noted_heads)
+        self.embedders = EmbedderService(self.database, self.generator, settings.embedder)
+        self._in_flight = InFlight()
+        filler = Filler(self.database, self.generator, self._in_flight)
         tasks: dict[str, Task] = {
             audit.TASK: audit.SequenceTask(self.database, self.noted_heads),
             ADVANCE: AdvanceTask(self.database, self.generator, self.wakeups, self.metrics),
@@ -90,6 +96,9 @@ class Runtime:
             RUN_TASK: PolicyTask(self.database, self.generator, self.blobs, self.recipes),
             SWEEP_TASK: SweepTask(self.database),
             CONSOLIDATE: ConsolidateTask(self.database, self.generator),
+            embedding.SCHEDULE.task: embedding.FindUnembedded(self.database, self.generator),
+            embedding.EMBED: embedding.EmbedTask(filler),
+            embedding.REEMBED: embedding.ReembedTask(filler),
         }
         self.signer = Signer(secret_bytes(settings))
         tasks[ERASE] = EraseTask(
@@ -98,8 +107,8 @@ class Runtime:
         for name, task in tasks.items():
             tasks[name] = supplied(task, self.recipes)
         # What an erasure waits for, in every process; not itself, and not a training, which commits nothing it may not.
-        self._in_flight = InFlight()
-        for name in tasks.keys() - {ERASE, DISTIL}:
+        # Of embedding it waits for the batch that is in memory.
+        for name in tasks.keys() - {ERASE, DISTIL, embedding.EMBED, embedding.REEMBED}:
             tasks[name] = counted(name, tasks[name], self._in_flight)
         self.process = ServingProcess(self.database, self.wakeups, settings, self._let_go)
         self.schedules = in_force(settings, tasks)

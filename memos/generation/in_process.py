@@ -230,7 +230,8 @@ class InProcessGenerator(Generic[S]):
 
     async def embed(self, texts: Sequence[str], model: str | None = None, *, background: bool = False) -> Embedded:
         assert_no_open_transaction()
-        return await self._embedder.embed(texts, model, background=background)
+        with self._in_flight.one("embed"):
+            return await self._embedder.embed(texts, model, background=background)
 
     async def can_fold(self) -> bool:
         return isinstance(self._engine, Folds)

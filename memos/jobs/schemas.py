@@ -3,9 +3,16 @@
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import Field
+
 from memos.kit.schema import Answer
 
 JobStatus = Literal["queued", "running", "done", "failed"]
+
+
+class JobProgress(Answer):
+    done: int
+    total: int
 
 
 class Job(Answer):
@@ -17,6 +24,7 @@ class Job(Answer):
     dispatches: int
     failures: int
     error: dict[str, Any] | None
+    progress: JobProgress | None = Field(description="Of a job that can tell how far it is, as it last told.")
     available_at: datetime
     created_at: datetime
     done_at: datetime | None

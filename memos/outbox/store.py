@@ -24,7 +24,8 @@ RELAY_S = 2.0
 # A job whose message could not be sent: the broker is full or just gone.
 UNSENT_S = 1.0
 
-_COLUMNS = """id, task, subject, turn_id, status, dispatches, failures, error, available_at, created_at, done_at"""
+_COLUMNS = """
+    id, task, subject, turn_id, status, dispatches, failures, error, progress, available_at, created_at, done_at"""
 _RECORD = text("""
     INSERT INTO outbox (tenant_id, id, task, subject, turn_id, traceparent)
     VALUES (:tenant_id, :id, :task, :subject, :turn_id, :traceparent)""")
