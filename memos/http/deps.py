@@ -38,7 +38,7 @@ BEARER = HTTPBearer(auto_error=False, scheme_name="ApiKey", description="An API 
 # the application's and the admin's.
 OPEN_TO_PERSONS = ("/v1/conversations", "/v1/turns", "/v1/cubes", "/v1/memories")
 # Nouns that hold no content of users: an admin's reading of these is not audited.
-WITHOUT_CONTENT = frozenset({"jobs", "keys", "health", "audit", "models", "policies"})
+WITHOUT_CONTENT = frozenset({"embedder", "jobs", "keys", "health", "audit", "models", "policies"})
 # Calls that only read, though they are sent with POST: in the log as readings, whoever sends them.
 READS_BY_POST = frozenset({"/v1/cubes/export", "/v1/erasures/verify", "/v1/memories/search"})
 
