@@ -43,12 +43,6 @@ class Lexical:
         self.scores = self._scored()
         self._mean, self._deviation = self._settled()
 
-    def rows(self) -> Rows:
-        """That hold any of the words."""
-        if not self._found:
-            return np.empty(0, np.int32)
-        return np.unique(np.concatenate([rows for rows, _, _ in self._found]))
-
     def words(self, rows: NDArray[np.int64]) -> Scores:
         """Of each text by itself, in deviations."""
         return self._in_deviations(self.scores[rows])

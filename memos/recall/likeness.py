@@ -32,6 +32,7 @@ def likeness(line: Hashes, lengths: NDArray[np.int32]) -> Likeness:
 
 def repeats(of: Likeness) -> NDArray[np.int64]:
     """Of texts in their order: how many of those before it each one repeats, int64 [n]."""
-    alike: NDArray[np.int64] = np.sum(of[:, None, :] == of[None, :, :], axis=2, dtype=np.int64)
-    equal: NDArray[np.bool_] = (alike >= ENOUGH) & of.any(1)[:, None]
-    return np.asarray(np.tril(equal, -1).sum(1), np.int64)
+    by_number = np.ascontiguousarray(of.T)
+    alike = np.equal(by_number[:, :, None], by_number[:, None, :]).sum(axis=0)
+    alike[~np.any(of, axis=1)] = 0
+    return np.asarray(np.tril(alike >= ENOUGH, -1).sum(axis=1), np.int64)

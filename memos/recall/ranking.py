@@ -22,7 +22,7 @@ from memos.recall.masks import Masks
 from memos.recall.meaning import Meaning
 from memos.recall.query import Asked, Hit
 from memos.recall.question import Question, read
-from memos.recall.signals import Scene, signals
+from memos.recall.signals import Scene, Values, signals
 from memos.recall.view import View
 from memos.recall.weights import REPEATS, SCALE
 
@@ -58,10 +58,10 @@ def ranked(view: View, meaning: Meaning, masks: Masks, asked: Asked, weights: Ma
     best = np.argpartition(-total, most - 1)[:most]
     best = best[np.lexsort((rows[best], -total[best]))]
     again = np.zeros(most)
-    compared = best[:MOST_COMPARED]
+    compared = best[: min(MOST_COMPARED, 3 * asked.top_k)]
     again[: len(compared)] = -REPEATS * repeats(view.columns.likeness[rows[compared]])
     order = np.argsort(-(total[best] + again), kind="stable")
-    return _hits(view, asked, rows, found, [(int(best[place]), float(again[place])) for place in order])
+    return _hits(view, asked, rows, total, found, [(int(best[place]), float(again[place])) for place in order])
 
 
 def candidates(view: View, masks: Masks, asked: Asked, most: int) -> list[str]:
@@ -73,24 +73,32 @@ def candidates(view: View, masks: Masks, asked: Asked, most: int) -> list[str]:
 
 
 def _hits(
-    view: View, asked: Asked, rows: Rows, found: Mapping[str, NDArray[np.float64]], order: list[tuple[int, float]]
+    view: View,
+    asked: Asked,
+    rows: Rows,
+    total: Values,
+    found: Mapping[str, Values],
+    order: list[tuple[int, float]],
 ) -> list[Hit]:
+    """`order`: places in `rows`, the best first, and what each is worth less for repeating a better one."""
     hits: list[Hit] = []
     for place, again in order:
         item = view.items[rows[place]]
         if item is None:  # removed meanwhile
             continue
-        parts = {name: float(values[place]) / SCALE for name, values in found.items()}
-        if again:
-            parts["repeats"] = again / SCALE
-        score = sum(parts.values())
+        score = (float(total[place]) + again) / SCALE
         if asked.threshold is not None and score < asked.threshold:
             break
-        shown = {name: value for name, value in parts.items() if value} if asked.explain else {}
-        hits.append(Hit(item, score, len(hits) + 1, shown))
+        parts = _parts(found, place, again) if asked.explain else {}
+        hits.append(Hit(item, score, len(hits) + 1, parts))
         if len(hits) == asked.top_k:
             break
     return hits
+
+
+def _parts(found: Mapping[str, Values], place: int, again: float) -> dict[str, float]:
+    parts = {name: float(values[place]) / SCALE for name, values in found.items()}
+    return {name: part for name, part in (parts | {"repeats": again / SCALE}).items() if part}
 
 
 def _findable(view: View, masks: Masks, asked: Asked, question: Question) -> Findable:
@@ -123,14 +131,13 @@ def _looked_at(view: View, findable: Findable, meaning: Meaning, lexical: Lexica
     rows = np.concatenate([meaning.nearest(most, findable.shown), _best_by_words(lexical, findable.shown, most)])
     columns = view.columns
     near = np.concatenate([rows, columns.before[rows], columns.after[rows]])
-    rows = np.unique(near[(near >= 0) & (near < view.end)])
-    return rows[findable.shown[rows]]
+    looked = np.zeros(view.end, np.bool_)
+    looked[near[(near >= 0) & (near < view.end)]] = True
+    return np.flatnonzero(looked & findable.shown)
 
 
 def _best_by_words(lexical: Lexical, shown: Mask, most: int) -> Rows:
-    rows = lexical.rows().astype(np.int64)
-    rows = rows[shown[rows]]
-    if len(rows) <= most:
-        return rows
-    best: Rows = np.argpartition(-lexical.scores[rows], most - 1)[:most].astype(np.int64)
-    return rows[best]
+    rows = np.flatnonzero((lexical.scores > 0) & shown)
+    if len(rows) > most:
+        rows = np.take(rows, np.argpartition(-lexical.scores[rows], most - 1)[:most])
+    return rows

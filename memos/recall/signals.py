@@ -52,11 +52,14 @@ class Scene:
     def trait(self, which: Traits) -> Values:
         return np.asarray(self.view.columns.traits[self.rows, which], np.float64)
 
-    def meaning_of(self, neighbours: Rows) -> Values:
-        """0 where there is none."""
-        values = np.zeros(len(neighbours))
-        there = neighbours != NOBODY
-        values[there] = self.meaning.deviations(neighbours[there])
+    @cached_property
+    def nearness(self) -> Values:
+        """In meaning, of the rows looked at and their neighbours; [end + 1], and 0 at NOBODY."""
+        wanted = np.zeros(self.view.end + 1, np.bool_)
+        wanted[self.rows] = wanted[self.before] = wanted[self.after] = True
+        found = np.flatnonzero(wanted[:-1])
+        values = np.zeros(self.view.end + 1)
+        values[found] = self.meaning.deviations(found)
         return values
 
     def _neighbours(self, column: NDArray[np.int32]) -> Rows:
@@ -93,7 +96,7 @@ def signals(scene: Scene, weights: Mapping[str, float]) -> dict[str, Values]:
 @register("meaning")
 def meaning(scene: Scene) -> Values:
     """Cosine to the question, in deviations above the mean."""
-    return scene.meaning.deviations(scene.rows)
+    return np.asarray(scene.nearness[scene.rows])
 
 
 @register("words")
@@ -111,14 +114,14 @@ def passage(scene: Scene) -> Values | None:
 @register("answer")
 def answer(scene: Scene) -> Values:
     """What stands before it asks something, and is near to the question: this may be the answer."""
-    asks = scene.view.columns.traits[scene.before, Traits.ASKING] > 0
-    return scene.meaning_of(np.where(asks, scene.before, NOBODY))
+    asks = scene.view.columns.traits[scene.before, Traits.ASKING] > 0  # of NOBODY: whatever
+    return np.asarray(scene.nearness[np.where(asks, scene.before, NOBODY)])
 
 
 @register("following")
 def following(scene: Scene) -> Values:
     """How near what stands after it is."""
-    return scene.meaning_of(scene.after)
+    return np.asarray(scene.nearness[scene.after])
 
 
 @register("person")

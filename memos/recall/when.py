@@ -47,6 +47,11 @@ _HISTORY = re.compile(
     r"any ?more|back then|in the past|history|over time)\b",
     re.IGNORECASE,
 )
+_ANY = re.compile(  # without one of these no pattern matches
+    r"\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|spring|summer|autumn|fall|winter|yester|to(?:day|night)|night|"
+    r"morning|afternoon|evening|ago|(?:day|week|month|year)|weekend|mon|tues|wednes|thurs|fri|satur|sun)",
+    re.IGNORECASE,
+)
 _ANCHOR = re.compile(
     r"\b(?P<edge>before|after|since|until|following|prior to)\s+"
     r"(?:the|an?|her|his|their|my|our|your|its|[A-Z]\w*'s)?\s*(?P<what>[^?.,;!]{3,60})"
@@ -72,7 +77,7 @@ def when(question: str, now: float) -> When:
     spans: list[Span] = []
     months: set[int] = set()
     rest = question
-    for pattern, read in _PATTERNS:
+    for pattern, read in _PATTERNS if _ANY.search(question) else ():
         for match in list(pattern.finditer(rest)):
             found = _within_calendar(read, match, datetime.fromtimestamp(now, UTC))
             if isinstance(found, int):
