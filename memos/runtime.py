@@ -13,6 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from memos.audit import sequencer as audit
 from memos.audit.service import subject
 from memos.backup import ledger
+from memos.chats.service import ChatService
 from memos.consolidation.run import ConsolidateTask
 from memos.consolidation.service import CONSOLIDATE
 from memos.cubes.conversions import CONVERT
@@ -81,6 +82,7 @@ class Runtime:
         self.memories = MemoryWriter(self.database, self.generator, self.wakeups, self.keys.digest_of, settings)
         self.turns = TurnService(self.database, self.generator, self.wakeups, self.metrics, settings)
         self.recipes = Recipes(self.database, self.generator, self.blobs)
+        self.chats = ChatService(self.database, self.turns, self.generator, self.wakeups, settings)
         self.tools = Tools(self.database, self.blobs, settings, self.noted_heads)
         self.embedders = EmbedderService(self.database, self.generator, settings.embedder)
         self._in_flight = InFlight()

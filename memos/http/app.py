@@ -15,6 +15,7 @@ from memos.http.routes import (
     access,
     archives,
     audit,
+    chats,
     consolidations,
     conversations,
     cube_changes,
@@ -75,6 +76,7 @@ def create_app(
     for module in (
         conversations,
         turns,
+        chats,
         cubes,
         cube_changes,
         deltas,
@@ -95,6 +97,7 @@ def create_app(
     install_console(app, runtime)
     app.add_middleware(Audited)
     larger = {archives.IMPORT_PATH: settings.max_archive_bytes, memories.PATH: settings.max_batch_bytes}
+    larger[chats.PATH] = settings.max_history_bytes
     app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes, larger=larger)
     app.add_middleware(ReadableAddress)
     app.add_middleware(Observed, metrics=runtime.metrics, tracing=runtime.tracing)

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from memos.http import openai_errors
 from memos.http.openapi import methods_of, undocumented_method
 from memos.kit.errors import Invalid, MemosError, NotFound, TooLarge
 from memos.kit.unit_of_work import translated
@@ -59,6 +60,10 @@ def respond(error: MemosError, request: Request, headers: Mapping[str, str] | No
         headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if openai_errors.speaks_openai(request.url.path):
+        return JSONResponse(
+            openai_errors.body_of(error, extra.get("errors")), openai_errors.status_of(error), headers
+        )
     return JSONResponse(problem_of(error, request) | extra, error.status, headers, MEDIA_TYPE)
 
 

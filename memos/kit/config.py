@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(1_000_000, ge=1024, description="Largest request body; more is 413.")
     max_batch_bytes: int = Field(2**27, ge=1024, description="Largest body of POST /v1/memories; more is 413.")
     max_archive_bytes: int = Field(2**30, ge=1024, description="Largest archive that is taken in; more is 413.")
+    max_history_bytes: int = Field(16 * 2**20, ge=1024, description="Largest request of a chat client; more is 413.")
+    chat_retry_s: float = Field(
+        5.0, ge=0, description="A chat request repeated within it is a retry, unless the client says how often it tried."
+    )
     max_input_chars: int = Field(32_000, ge=1, description="Longest input of one turn; more is 413.")
     max_concurrent_turns: int = Field(256, ge=1, description="Turns one API process runs at once; more is 429.")
     max_pending_turns: int = Field(64, ge=1, description="Unapplied turns one conversation may have; more is 429.")

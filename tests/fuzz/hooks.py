@@ -29,7 +29,7 @@ CUBE_ID = re.compile(r"cube_[0-9a-f]{32}")
 ARCHIVE = (Path(__file__).parents[1] / "data" / "archive-v1.memos.zip").read_bytes()
 REFUSED_BY_MEANING = (
     "bad_cursor", "idempotency_key_reused", "limited_admin", "in_the_future", "system_time_only", "owner_missing",
-    "valid_to_before_valid_from", "named_twice", "delta_owner", "nothing_named", "not_learnable",
+    "unsupported", "no_user_message", "valid_to_before_valid_from", "named_twice", "delta_owner", "nothing_named", "not_learnable",
 )  # fmt: skip
 IMPORTS = itertools.count()
 NO_ARCHIVE = ("archive_unreadable", "archive_tampered")
@@ -38,6 +38,8 @@ NOT_A_PROBLEM = ("GET /readyz",)  # says in its own words what is not ready
 
 
 def _code(response: Any) -> str:
+    if response.status_code >= 400 and "/v1/chat/" in response.request.url:  # in OpenAI's shape
+        return str(response.json()["error"]["code"])
     if "problem+json" not in "".join(response.headers.get("content-type", [])):
         return ""
     return str(response.json()["code"])
@@ -45,7 +47,7 @@ def _code(response: Any) -> str:
 
 @schemathesis.check
 def data_that_fits_is_accepted(ctx: Any, response: Any, case: Any) -> bool | None:
-    if response.status_code == 422:
+    if response.status_code in (400, 422):
         if _code(response) in (*REFUSED_BY_MEANING, *NO_ARCHIVE) or OUT_OF_CALENDAR in response.text:
             return None
     return positive_data_acceptance(ctx, response, case)
@@ -66,6 +68,9 @@ def refusals_say_what_to_change(ctx: Any, response: Any, case: Any) -> None:
         return
     assert _code(response), f"a {response.status_code} that is no problem document"
     body = response.json()
+    if "error" in body:  # in OpenAI's shape
+        assert body["error"]["message"]
+        return
     assert body["status"] == response.status_code
     assert body["hint"]
     assert body["detail"]

@@ -26,6 +26,8 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "POST /v1/conversations/{conversation_id}/turns": {"input": "may I?"},
     "GET /v1/conversations/{conversation_id}/turns": None,
     "POST /v1/conversations/{conversation_id}/turns/import": {"turns": [{"input": "may I?", "output": "no"}]},
+    "POST /v1/chat/completions": {"model": "memos", "messages": [{"role": "user", "content": "may I?"}]},
+    "GET /v1/models": None,
     "GET /v1/turns/{turn_id}": None,
     "GET /v1/turns/{turn_id}/explanation": None,
     "POST /v1/turns/{turn_id}/cancel": None,

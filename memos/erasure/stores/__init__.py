@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from memos.erasure.reach import Store
 from memos.erasure.stores.blobs import BlobStore
+from memos.erasure.stores.chats import ChatStore
 from memos.erasure.stores.conversations import ConversationStore, TitleStore
 from memos.erasure.stores.cubes import CubeStore, EventStore, GrantStore
 from memos.erasure.stores.deltas import DeltaStore
@@ -20,6 +21,7 @@ STORES: Sequence[Store] = (
     EpisodeStore(),
     KeyStore(),
     JobStore(),
+    ChatStore(),
     EmbeddingStore(),
     VersionStore(),
     BlobStore(),

@@ -1,0 +1,1 @@
+"""Chat clients that speak OpenAI's protocol: which conversation a resent history means (decision 0022)."""
