@@ -33,12 +33,12 @@ from memos.kit.unit_of_work import NotYours, UnitOfWork
 from memos.kit.wakeups import OUTBOX, Wakeups
 from memos.memories import life, store
 from memos.memories.drafts import Draft, drafts, unit_vector
+from memos.memories.episodes import EMBED
 from memos.memories.sameness import key_of, says_the_same
 from memos.memories.schemas import Added, AddedMemories, Memory, MemoryItem, MemoryUpdate
 from memos.memories.service import WrongDimensions
 from memos.outbox import store as outbox
 
-EMBED = "embed"  # the task that makes vectors which are missing in a scope
 MOST_AT_ONCE = 1_000
 IN_THREAD = 100  # texts from which on preparing them is worth a thread
 MODEL_FOR_S = 30.0  # how long the embedder in force is remembered
@@ -77,7 +77,7 @@ class MemoryWriter:
     async def add(
         self, tenant_id: str, items: Sequence[MemoryItem], *, actor: Actor, by: str, claim: Claim
     ) -> StoredAnswer:
-        """Raises TooLarge, Ownerless, WrongDimensions, NotYours, what a key raises, and for what is superseded NotFound,
+        """Raises TooLarge, Ownerless, WrongDimensions, NotYours, what a key raises; for what is superseded NotFound,
         WrongKind or DifferentOwners."""
         stored = await answered(self._database, tenant_id, claim)
         if stored is not None:

@@ -33,6 +33,7 @@ async def search(recall: RecallService, tenant_id: str, actor: Actor, wanted: Me
         asked=asked,
         min_revision=wanted.min_version,
         as_of=wanted.as_of,
+        count=True,
     )
     results = [_found(hit, explain=wanted.explain) for hit in found.hits]
     return FoundMemories(results=results, revision=found.revision, embedded=found.embedded)

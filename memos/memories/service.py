@@ -33,11 +33,15 @@ from memos.recall.filters import All, Filter
 from memos.recall.index import RecallIndex
 from memos.recall.items import Item
 from memos.recall.query import Asked, Hit
+from memos.recall.ranking import LOOKED_AT, WHOLE
+from memos.recall.vectors.pgvector import Compared, DatabaseVectors
 from memos.recall.vectors.port import Vector
+from memos.recall.vectors.registry import IN_PROCESS
 
 LOG = structlog.get_logger(__name__)
 MOST_LENT = 10_000
 MOST_LENT_INDEXES = 200
+MOST_FILTERED = 1_000  # vectors that a database is asked for when most of them may not do
 LARGE = 3_000  # memories from which on a search is worth a thread
 
 
@@ -66,11 +70,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """An index to be asked. `model` is that of its vectors."""
+    """An index to be asked. `model` is that of its vectors. `scope_id` and its revision, where it is of a scope and of
+    now."""
 
     index: RecallIndex
     model: str
     only: Filter | None
+    scope_id: str | None = None
+    revision: int = 0
 
 
 class RecallService:
@@ -79,7 +86,9 @@ class RecallService:
     def __init__(self, database: Database, generator: Generator, settings: Settings) -> None:
         self._database = database
         self._generator = generator
-        self._following = Following(database, most_bytes=settings.recall_cache_bytes)
+        in_process = IN_PROCESS[settings.recall_index]
+        self._following = Following(database, most_bytes=settings.recall_cache_bytes, vectors=in_process)
+        self._elsewhere = DatabaseVectors(database) if settings.recall_index == "pgvector" else None
         self._lent: OrderedDict[tuple[str, Viewer, str], tuple[dict[str, int], RecallIndex]] = OrderedDict()
         self._reads = Reads(database)
 
@@ -106,11 +115,12 @@ class RecallService:
         roles: Sequence[str] = (),
         secrets: bool = True,
         as_of: datetime | None = None,
-        count: bool = True,
+        count: bool = False,
     ) -> Found:
         """As (user, agent) sees it; with neither, the tenant's own. A `tenant_id` that carries a limited actor narrows
         what is found. Without a vector the question is embedded here; `asked.now` 0 is now. `count`: the readings are
-        counted. Raises RevisionAhead, WrongDimensions; with `as_of` what `memos.timemachine` raises."""
+        counted, for a caller that does not count them. Raises RevisionAhead, WrongDimensions; with `as_of` what
+        `memos.timemachine` raises."""
         viewer = Viewer(user_id, agent_id, tuple(roles), secrets)
         asked = replace(asked, now=asked.now or time.time())
         if as_of is not None:
@@ -128,7 +138,7 @@ class RecallService:
         if min_revision is not None and min_revision > revision:
             raise RevisionAhead(f"the memory is at revision {revision}, not yet at {min_revision}")
         vectors, embedded = await self._vectors(places, asked, early)
-        hits = [hit for place in places for hit in await _hits(place, asked, vectors.get(place.model))]
+        hits = [hit for place in places for hit in await self._hits(str(tenant_id), place, asked, vectors)]
         hits = await self._seen(tenant_id, hits)
         best = sorted(hits, key=lambda hit: -hit.score)[: asked.top_k]
         if count:
@@ -154,7 +164,7 @@ class RecallService:
             held = await self._following.current(key, seen, known[number])
             if held is not None:
                 only = _only(viewer, own=key[1:] != (None, None)) if held.guarded else None
-                places.append(_Place(held.index, held.model, only))
+                places.append(_Place(held.index, held.model, only, held.scope_id, seen[0]["revision"]))
         lent: dict[str, int] = dict(rows[0]["lent"])
         if lent and not viewer.nobody:
             model = places[0].model if places else (await self._model())
@@ -214,6 +224,34 @@ class RecallService:
             return {}, False
         return found, True
 
+    async def _hits(self, tenant_id: str, place: _Place, asked: Asked, vectors: dict[str, Vector]) -> list[Hit]:
+        index, vector = place.index, vectors.get(place.model)
+        if vector is not None and len(vector) != index.dimensions:
+            vector = None
+        parts = tuple(part for part in (place.only, asked.filters) if part is not None)
+        filters = parts[0] if len(parts) == 1 else All(parts) if parts else None
+        wanted = replace(asked, vector=vector, filters=filters)
+        nearest = await self._compared(tenant_id, place, wanted)
+        if len(index) < LARGE:
+            return index.search(wanted, nearest)
+        return await asyncio.to_thread(index.search, wanted, nearest)
+
+    async def _compared(self, tenant_id: str, place: _Place, wanted: Asked) -> Compared | None:
+        """What the database found, if it is the one that compares vectors. It knows nothing of filters: with one it is
+        asked for more."""
+        if self._elsewhere is None or place.scope_id is None or wanted.vector is None:
+            return None
+        size = len(place.index)
+        if size > WHOLE:
+            also = await asyncio.to_thread(place.index.candidates, wanted, LOOKED_AT)
+            most = MOST_FILTERED if wanted.filters is not None else max(LOOKED_AT, 2 * wanted.top_k)
+        else:
+            also, most = [], 2 * WHOLE  # all of them, those of earlier versions too
+        await self._elsewhere.follow(tenant_id, place.scope_id, place.model, place.revision)
+        return await self._elsewhere.search(
+            tenant_id, place.scope_id, place.model, wanted.vector, most, size=size, also=also
+        )
+
     async def _model(self) -> str:
         try:
             return (await self._generator.embed([])).model
@@ -252,14 +290,3 @@ def _fitting(vector: Vector, index: RecallIndex) -> Vector:
     if index.dimensions not in (1, len(vector)):
         raise WrongDimensions(f"the vector has {len(vector)} numbers; those of this owner have {index.dimensions}")
     return vector
-
-
-async def _hits(place: _Place, asked: Asked, vector: Vector | None) -> list[Hit]:
-    if vector is not None and len(vector) != place.index.dimensions:
-        vector = None
-    parts = tuple(part for part in (place.only, asked.filters) if part is not None)
-    filters = parts[0] if len(parts) == 1 else All(parts) if parts else None
-    wanted = replace(asked, vector=vector, filters=filters)
-    if len(place.index) < LARGE:
-        return place.index.search(wanted)
-    return await asyncio.to_thread(place.index.search, wanted)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, text
 
+from memos.kit.ids import new_id
 from memos.kit.unit_of_work import UnitOfWork
 
 # What an index holds: what lives, and what was put away because something that lives replaces it. What an erasure holds
@@ -148,6 +149,10 @@ _VERSIONS = text("""
     WHERE v.cube_id = :cube_id AND (CAST(:before AS integer) IS NULL OR v.number < :before)
     ORDER BY v.number DESC LIMIT :limit""")
 
+# Of the scope in which the episodes of a turn are.
+_EMBED_LATER = text("""
+    INSERT INTO outbox (tenant_id, id, task, subject)
+    SELECT :tenant_id, :id, :task, c.scope_id FROM memcubes c WHERE c.turn_id = :turn_id LIMIT 1""")
 _INSERT_BATCH = text("""
     INSERT INTO memory_batches (tenant_id, id, cube_ids, scope_ids, duplicates, created_by)
     VALUES (:tenant_id, :id, :cube_ids, :scope_ids, :duplicates, :created_by)""")
@@ -304,6 +309,11 @@ async def listing(work: UnitOfWork, **filters: Any) -> Rows:
 
 async def versions(work: UnitOfWork, *, cube_id: str, before: int | None, limit: int) -> Rows:
     return await work.all(_VERSIONS, cube_id=cube_id, before=before, limit=limit)
+
+
+def queue_embedding(work: UnitOfWork, *, turn_id: str, task: str) -> None:
+    """A job for the scope of a turn's episodes."""
+    work.queue(_EMBED_LATER, tenant_id=work.tenant_id, id=new_id("job"), task=task, turn_id=turn_id)
 
 
 def insert_batch(

@@ -83,7 +83,8 @@ def test_the_owner_is_shown_it_all(live: Live, ada: Tenant) -> None:
         "GET /v1/conversations/{conversation_id}", "GET /v1/conversations/{conversation_id}/turns",
         "GET /v1/turns/{turn_id}", "GET /v1/turns/{turn_id}/explanation", "GET /v1/cubes/{cube_id}",
         "GET /v1/cubes/{cube_id}/versions/{number}/payload", "GET /v1/cubes/{cube_id}/lineage",
-        "GET /v1/cubes/{cube_id}/grants",
+        "GET /v1/cubes/{cube_id}/grants", "GET /v1/memories/{memory_id}", "GET /v1/memories/{memory_id}/history",
+        "GET /v1/memories/batches/{batch_id}",
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from memos.kernel.lifecycle import Lifecycle
 from memos.kit.pages import decode, decode_number, page
 from memos.kit.schema import WITHOUT_NUL, Page
 from memos.memories import life, searching, store
-from memos.memories.adding import EMBED
+from memos.memories.episodes import EMBED
 from memos.memories.schemas import (
     AddedMemories,
     BatchStatus,
