@@ -31,7 +31,7 @@ def record_turn(
     at: datetime,
     by: str,
 ) -> None:
-    """Queues the episodes of a turn, and the job that embeds them, in the transaction that answers the turn. `at` is the
+    """Queues the episodes of a turn, and the job that embeds them, in the transaction that answers it, once. `at` is the
     turn's time."""
     spoken = (("user", said), ("assistant", answered))
     episodes = [

@@ -245,11 +245,11 @@ def _everything(live: Live, tenant: Tenant) -> list[dict[str, Any]]:
     busy = "SELECT 1 FROM outbox o JOIN conversations c USING (tenant_id) WHERE c.id = %s AND o.status <> 'done'"
     eventually(lambda: look(live, busy, tenant.ids["conversation_id"]) == [])
     ours = "WITH me AS (SELECT tenant_id AS id FROM conversations WHERE id = %s) "
-    tables = ["conversations", "turns", "chat_turns", "memcubes", "memcube_versions", "lineage_edges", "turn_reads", "outbox",
-              "idempotency_keys", "api_keys", "blobs", "distil_runs", "distil_inputs",
-              "cube_grants", "audit_log", "policies", "policy_runs", "policy_decisions", "consolidations",
-              "consolidation_steps", "consolidation_proposals", "recall_scopes", "embeddings",
-              "memory_batches"]  # fmt: skip
+    tables = ["conversations", "turns", "chat_turns", "memcubes", "memcube_versions", "lineage_edges",
+              "turn_reads", "outbox", "idempotency_keys", "api_keys", "blobs", "distil_runs",
+              "distil_inputs", "cube_grants", "audit_log", "policies", "policy_runs", "policy_decisions",
+              "consolidations", "consolidation_steps", "consolidation_proposals", "recall_scopes",
+              "embeddings", "memory_batches"]  # fmt: skip
     counts = ", ".join(
         f"(SELECT md5(string_agg({row}, '|' ORDER BY {row})) FROM {table} t, me WHERE t.tenant_id = me.id) {table}"
         for table in tables
