@@ -18,6 +18,7 @@ from memos.cli.consolidate import consolidate, proposals_app
 from memos.cli.cubes import cubes_app
 from memos.cli.distil import deltas, distil
 from memos.cli.doctor.command import doctor
+from memos.cli.embedder import embedder_app
 from memos.cli.erase import erase
 from memos.cli.history import conversations, explain, fork, rollback, turns
 from memos.cli.lineage import lineage
@@ -62,6 +63,7 @@ app.add_typer(cubes_app, name="cubes")
 app.add_typer(policies_app, name="policies")
 command(app)(consolidate)
 app.add_typer(proposals_app, name="proposals")
+app.add_typer(embedder_app, name="embedder")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_app, name="keys")
 app.add_typer(grants_app, name="grants")

@@ -140,7 +140,7 @@ def _most_read(slots: "list[ReadSlot]") -> list[str]:
 
 def jobs_table(items: "list[Job]") -> "RenderableType":
     return table(
-        ("id", "task", "subject", "status", "dispatches", "failures", "error", "created"),
+        ("id", "task", "subject", "status", "dispatches", "failures", "progress", "error", "created"),
         (
             (
                 j.id,
@@ -149,6 +149,7 @@ def jobs_table(items: "list[Job]") -> "RenderableType":
                 j.status,
                 str(j.dispatches),
                 str(j.failures),
+                f"{j.progress['done']}/{j.progress['total']}" if j.progress else "-",
                 short(str(j.error.get("detail") or j.error)) if j.error else "-",
                 cell(j.created_at),
             )

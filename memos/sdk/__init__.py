@@ -18,6 +18,7 @@ from memos.sdk.cubes import (
     Trigger,
 )
 from memos.sdk.deltas import DeltaProgress, DeltaRun
+from memos.sdk.embedder import EmbedderStatus, EmbedderSwitch, EmbeddingModel, ModelInUse, Switching
 from memos.sdk.erasures import Erasure, ErasureItem, ReceiptChecked
 from memos.sdk.errors import (
     APIConnectionError,
@@ -146,6 +147,9 @@ __all__ = [
     "DeltaRun",
     "Descriptive",
     "Done",
+    "EmbedderStatus",
+    "EmbedderSwitch",
+    "EmbeddingModel",
     "Erasure",
     "ErasureItem",
     "Explanation",
@@ -166,6 +170,7 @@ __all__ = [
     "LineageNode",
     "Memos",
     "MemosError",
+    "ModelInUse",
     "NewKey",
     "NewTenant",
     "NewToken",
@@ -200,6 +205,7 @@ __all__ = [
     "Stats",
     "StreamEvent",
     "StreamInterruptedError",
+    "Switching",
     "Tenant",
     "TensorMoved",
     "TextDiff",

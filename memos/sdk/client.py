@@ -17,6 +17,7 @@ from memos.sdk import _calls
 from memos.sdk._address import Address, resolve
 from memos.sdk._calls import Call
 from memos.sdk._deltas import AsyncDeltas, Deltas
+from memos.sdk._embedder import AsyncEmbedder, Embedder
 from memos.sdk._erasures import AsyncErasures, Erasures
 from memos.sdk._governance import AsyncAudit, AsyncGrants, AsyncTokens, Audit, Grants, Tokens
 from memos.sdk._raw import AsyncRawView, RawView
@@ -135,6 +136,7 @@ class Memos(_Client):
         self.tenants = Tenants(self)
         self.erasures = Erasures(self)
         self.deltas = Deltas(self)
+        self.embedder = Embedder(self)
         self.policies = Policies(self)
         self.consolidations = Consolidations(self)
         self.proposals = Proposals(self)
@@ -247,6 +249,7 @@ class AsyncMemos(_Client):
         self.tenants = AsyncTenants(self)
         self.erasures = AsyncErasures(self)
         self.deltas = AsyncDeltas(self)
+        self.embedder = AsyncEmbedder(self)
         self.policies = AsyncPolicies(self)
         self.consolidations = AsyncConsolidations(self)
         self.proposals = AsyncProposals(self)

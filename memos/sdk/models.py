@@ -295,6 +295,7 @@ class Job(Model):
     dispatches: int
     failures: int
     error: dict[str, Any] | None = None
+    progress: dict[str, int] | None = None
     available_at: datetime
     created_at: datetime
     done_at: datetime | None = None

@@ -13,6 +13,8 @@ SHORT_HASH = 12
 LOG_TAIL_BYTES = 8192
 LOG_MEND = "See the service's output and the logs in its data directory."
 INVARIANT_MEND = "Something wrote past the service, or a bug did: keep the data as it is, and restore from a backup."
+EMBEDDER_MEND = "Put the model where MEMOS_EMBEDDER says, or name another one there; memories are kept meanwhile."
+GONE_MEND = "Put that model back, or let it be: its memories are embedded anew (`memos embedder status`)."
 MENDS = {
     "database": "See postgres above; the service connects again by itself.",
     "generator": "See the model worker: the process below, or the address in MEMOS_MODEL_URL.",
@@ -127,7 +129,23 @@ def _key_and_stats(report: Report, client: Any) -> None:
         report.add("background work", "warning", shown, mend=mend)
     else:
         report.add("background work", "ok", shown or "none")
+    _embedder(report, stats.model_dump().get("embedder"))
     _invariants(report, stats.model_dump().get("invariants") or [])
+
+
+def _embedder(report: Report, state: Any) -> None:
+    """The embedding model in force, and whatever memories are searched without theirs."""
+    if not isinstance(state, dict):
+        return  # an older service
+    force = state["in_force"]
+    if not force["available"]:
+        report.add("embedder", "wrong", f"{force['model']}: {force['reason']}", mend=EMBEDDER_MEND)
+    else:
+        moving = f"; {len(state['switching'])} owners' memories are on their way to it" if state["switching"] else ""
+        report.add("embedder", "ok", f"{force['model']}{moving}")
+    for gone in (model for model in state["in_use"] if not model["available"]):
+        shown = f"{gone['scopes']} owners' memories are found by words alone: {gone['model']}: {gone['reason']}"
+        report.add("dense search", "warning", shown, mend=GONE_MEND)
 
 
 def _invariants(report: Report, states: list[dict[str, Any]]) -> None:

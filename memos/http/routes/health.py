@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from sqlalchemy import RowMapping
 
 import memos
+from memos.embedders.schemas import EmbedderStatus
 from memos.http.deps import WITHOUT_KEY, Reader, RuntimeDep, problems
 from memos.invariants import service as invariants
 from memos.invariants.schemas import InvariantState
@@ -71,6 +72,7 @@ class ScheduleState(Answer):
 class Stats(Answer):
     jobs: JobCounts
     turns_in_flight: int = Field(description="Turns that this process is answering.")
+    embedder: EmbedderStatus = Field(description="Who embeds memories, and whether all of them are searched by it.")
     schedules: list[ScheduleState]
     invariants: list[InvariantState]
 
@@ -115,7 +117,13 @@ async def stats(runtime: RuntimeDep, caller: Reader) -> Stats:
         rows = await outbox.schedules(work)
         found = await invariants.report(work)
     schedules = [_schedule(wanted, rows.get(name)) for name, wanted in sorted(runtime.schedules.items())]
-    return Stats(jobs=jobs, turns_in_flight=runtime.turns.running, schedules=schedules, invariants=found)
+    return Stats(
+        jobs=jobs,
+        turns_in_flight=runtime.turns.running,
+        embedder=await runtime.embedders.status(caller.tenant_id),
+        schedules=schedules,
+        invariants=found,
+    )
 
 
 def _schedule(wanted: Schedule, row: RowMapping | None) -> ScheduleState:
