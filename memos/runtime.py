@@ -80,7 +80,7 @@ class Runtime:
         self.metrics = Metrics()
         self.recall = RecallService(self.database, self.generator, settings)
         self.memories = MemoryWriter(self.database, self.generator, self.wakeups, self.keys.digest_of, settings)
-        self.turns = TurnService(self.database, self.generator, self.wakeups, self.metrics, settings)
+        self.turns = TurnService(self.database, self.generator, self.wakeups, self.metrics, settings, self.recall)
         self.recipes = Recipes(self.database, self.generator, self.blobs)
         self.chats = ChatService(self.database, self.turns, self.generator, self.wakeups, settings)
         self.tools = Tools(self.database, self.blobs, settings, self.noted_heads)

@@ -10,6 +10,8 @@ Notable choices:
 
 from dataclasses import dataclass
 
+from sqlalchemy import RowMapping
+
 from memos.conversations import store as conversations
 from memos.cubes import store as cubes
 from memos.cubes.versions import blob_key, state_ref
@@ -75,7 +77,7 @@ async def _known(work: UnitOfWork, turn_id: str) -> tuple[Explanation, _Answered
         turn_id=turn_id,
         seq=turn["seq"],
         status=turn["status"],
-        read=[VersionRead(**{name: row[name] for name in VersionRead.model_fields}) for row in rows],
+        read=[_read(row) for row in rows],
         wrote=wrote,
         lag=turn["lag"],
         finish_reason=turn["finish_reason"],
@@ -85,13 +87,22 @@ async def _known(work: UnitOfWork, turn_id: str) -> tuple[Explanation, _Answered
     )
     if base is None or not turn["output"]:
         return told, None
-    recalled = tuple(row["text"] for row in rows if row["kind"] == "plaintext" and row["text"] is not None)
+    memories = [row for row in rows if row["kind"] == "plaintext" and row["text"] is not None]
+    newest_first = sorted(memories, key=lambda row: (row["since"], row["begun_at"], row["cube_id"]), reverse=True)
+    recalled = tuple(row["text"] for row in newest_first)  # as the answer was given them
     deltas = tuple(
         DeltaRef(row["fingerprint"], row["payload_sha256"], blob_key(row["blob_id"]))
         for row in rows
         if row["kind"] == "parameter" and row["blob_id"] is not None
     )
     return told, _Answered(base["id"], state_ref(base), turn["input"], turn["output"], recalled, deltas)
+
+
+def _read(row: RowMapping) -> VersionRead:
+    read = VersionRead(**{name: row[name] for name in VersionRead.model_fields})
+    if row["kind"] != "plaintext":
+        read.text = None
+    return read
 
 
 async def _with_origins(work: UnitOfWork, version_id: str, reads: tuple[SlotRead, ...]) -> list[ReadSlot]:

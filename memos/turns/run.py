@@ -11,9 +11,11 @@ from memos.idempotency.service import Claim, StoredAnswer
 from memos.kit import tracing
 from memos.kit.errors import MemosError
 from memos.kit.unit_of_work import UnitOfWork
+from memos.memories.sight import Viewer
+from memos.turns.recalling import OFF, Recalled
 from memos.turns.schemas import TurnCreate
 
-# Chooses the conversation of the turn with this id, in the transaction that accepts the turn: what it raises refuses it.
+# Chooses the conversation of the turn with this id, in the transaction that accepts it; what it raises refuses it.
 Choose = Callable[[UnitOfWork, str], Awaitable[str]]
 
 
@@ -43,6 +45,7 @@ class TurnRun:
     turn_id: str
     tenant_id: str
     conversation_id: str
+    viewer: Viewer  # whose memories it may be given
     seq: int
     created_at: datetime
     lease_token: str
@@ -55,6 +58,8 @@ class TurnRun:
     outcome: "asyncio.Future[StoredAnswer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     task: "asyncio.Task[None] | None" = None
     ended: str = "failed"
+    recalled: Recalled = OFF
+    waited: bool = False  # for earlier turns: what was recalled meanwhile may lack what they said
 
     def __post_init__(self) -> None:
         # Who may take the turn was settled when it was accepted; from here on it is the service's own work.

@@ -15,7 +15,7 @@ StopText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_STOP_CH
 
 
 class Recall(Body):
-    top_k: Integer = Field(8, ge=0, le=100, description="0 switches recall off.")
+    top_k: Integer = Field(5, ge=0, le=100, description="At most so many memories; 0 switches recall off.")
 
 
 class TurnCreate(Body):
@@ -23,7 +23,7 @@ class TurnCreate(Body):
 
     input: Text
     stream: bool = False
-    recall: Recall = Recall(top_k=8)
+    recall: Recall = Recall(top_k=5)
     consistency: Literal["latest", "eventual"] = Field(
         "latest", description="latest: the answer has seen every earlier turn. eventual: it may lag, and says how far."
     )
@@ -47,6 +47,9 @@ class TurnCreate(Body):
     )
 
 
+RecallHow = Literal["hybrid", "words", "off", "failed"]
+
+
 class ReadMemory(Answer):
     cube_id: str
     version: int
@@ -55,7 +58,13 @@ class ReadMemory(Answer):
 
 
 class TurnMemory(Answer):
-    read: list[ReadMemory] = Field(description="Recalled plaintext memories.")
+    read: list[ReadMemory] = Field(description="Recalled plaintext memories, the most relevant first.")
+    recall: RecallHow | None = Field(
+        None,
+        description="hybrid: by meaning and words. words: by words alone, some or all vectors were not to be had. "
+        "off: not asked for. failed: the turn was answered without. Null: not answered yet, or taken over as it was.",
+    )
+    recall_error: str | None = Field(None, description="The code of what kept recall from being hybrid.")
     state_version: int | None = Field(description="The version of the conversation's state that the answer read.")
     lag: int | None = Field(description="Earlier turns that the state had not yet taken in.")
     written_version: int | None = Field(None, description="The state version this turn became; null until applied.")
@@ -100,12 +109,16 @@ class Imported(Answer):
 
 
 class VersionRead(Answer):
+    """Of a state (rank 0), a recalled memory, or a delta; ranks count from 1 for each kind of the latter two."""
+
     version_id: str
     cube_id: str
     number: int
     kind: str
     rank: int
     score: float | None
+    text: str | None = Field(None, description="What a recalled memory said; null for the others, and once erased.")
+    signals: dict[str, float] | None = Field(None, description="Of a recalled memory: the parts of its score.")
 
 
 class SlotOrigin(Answer):

@@ -36,11 +36,14 @@ from memos.kit.ids import new_id
 from memos.kit.metrics import Metrics
 from memos.kit.unit_of_work import UnitOfWork
 from memos.kit.wakeups import OUTBOX, Wakeups
+from memos.memories.sight import viewer_of
 from memos.outbox import store as outbox
 from memos.turns import store
 from memos.turns.errors import LeaseLapsed, MemoryBehind, TurnLost
+from memos.turns.recalling import Recalled, Searches, TurnRecall
 from memos.turns.run import Choose, Timings, TurnRun
-from memos.turns.schemas import Turn, TurnCreate, TurnMemory, Usage
+from memos.turns.schemas import TurnCreate
+from memos.turns.views import answered_view
 
 LOG = structlog.get_logger(__name__)
 MIGRATED_BY = "task:migrate"  # who makes the version that begins another model's epoch: no caller asked for it
@@ -57,12 +60,19 @@ class TurnService:
     """All turns under way in this process. Needs `start()` and `stop()`."""
 
     def __init__(
-        self, database: Database, generator: Generator, wakeups: Wakeups, metrics: Metrics, settings: Settings
+        self,
+        database: Database,
+        generator: Generator,
+        wakeups: Wakeups,
+        metrics: Metrics,
+        settings: Settings,
+        searches: Searches | None = None,
     ) -> None:
         self._database = database
         self._metrics = metrics
         self._generator = generator
         self._wakeups = wakeups
+        self._recall = TurnRecall(searches, metrics, settings)
         self._settings = settings
         self._owner = f"api-{secrets.token_hex(8)}"
         self._running: dict[str, TurnRun] = {}
@@ -133,8 +143,8 @@ class TurnService:
             )
         timings.mark("accept")
         run = TurnRun(
-            turn_id, tenant_id, conversation_id, place["seq"], place["created_at"], token, wanted,
-            wanted_claim, timings,
+            turn_id, tenant_id, conversation_id, viewer_of(work.actor, place["user_id"], place["agent_id"]),
+            place["seq"], place["created_at"], token, wanted, wanted_claim, timings,
         )  # fmt: skip
         self._running[turn_id] = run
         run.task = asyncio.create_task(self._take(run))
@@ -177,8 +187,7 @@ class TurnService:
         structlog.contextvars.bind_contextvars(turn_id=run.turn_id, conversation_id=run.conversation_id)  # of this task
         try:
             async with asyncio.timeout(self._settings.turn_timeout_s + self._settings.turn_wait_s):
-                base = await self._pin(run)
-                run.timings.mark("wait")
+                base = await self._read(run)
                 finished = await self._generate(run, base) if base is not None else None
                 run.timings.mark("generate")
             run.finish(await self._answer(run, base, finished))
@@ -199,6 +208,26 @@ class TurnService:
             self._metrics.turn_ended(run.ended, run.timings.phases, run.timings.so_far_s)
             LOG.info("turn.ended", status=run.ended, took_ms=round(run.timings.so_far_s * 1000, 1))
 
+    async def _read(self, run: TurnRun) -> RowMapping | None:
+        """What the answer is made from: the state, and beside it what is recalled, which is looked for meanwhile."""
+        recalling = asyncio.create_task(self._recalled(run))
+        try:
+            base = await self._pin(run)
+            run.timings.mark("wait")
+            if base is None:
+                return None
+            # An earlier turn was answered after we looked: what it said is to be found too.
+            run.recalled = await self._recalled(run) if run.waited else await recalling
+            run.timings.mark("recall")
+            return base
+        finally:
+            recalling.cancel()
+
+    async def _recalled(self, run: TurnRun) -> Recalled:
+        return await self._recall.recall(
+            run.tenant_id, run.viewer, question=run.wanted.input, top_k=run.wanted.recall.top_k
+        )
+
     async def _pin(self, run: TurnRun) -> RowMapping | None:
         """The state to read. None if the turn was cancelled while it waited."""
         deadline = time.monotonic() + self._settings.turn_wait_s
@@ -217,6 +246,7 @@ class TurnService:
                 raise MemoryBehind(
                     f"{base['behind']} earlier turns are not in the memory yet; it stands at version {base['number']}"
                 )
+            run.waited = True
             await self._wakeups.wait(conversation_channel(run.conversation_id), min(POLL_S, left))
 
     async def _make_anew(self, run: TurnRun, base: RowMapping) -> None:
@@ -247,6 +277,8 @@ class TurnService:
             state=state_ref(base),
             text=run.wanted.input,
             system=run.wanted.system,
+            recalled=run.recalled.texts,
+            notes=run.recalled.notes,
             max_tokens=run.wanted.max_tokens,
             temperature=run.wanted.temperature,
             seed=run.wanted.seed,
@@ -269,7 +301,7 @@ class TurnService:
 
     async def _answer(self, run: TurnRun, base: RowMapping | None, finished: Finished | None) -> StoredAnswer:
         output, finish = run.so_far(finished)
-        turn = _answered(run, base, output, finish)
+        turn = answered_view(run, base, output, finish)
         body = turn.model_dump_json().encode()
         async with self._database.unit_of_work(run.tenant_id) as work:
             ours = await store.answer(
@@ -285,11 +317,14 @@ class TurnService:
                 prompt_tokens=finish.prompt_tokens,
                 completion_tokens=finish.completion_tokens,
                 timings_ms=turn.timings_ms,
+                recall=run.recalled.record,
             )
             if not ours:
                 raise _why_lost((await store.pin(work, run.turn_id))["turn_status"])
             if base is not None:
                 store.record_read(work, turn_id=run.turn_id, version_id=base["id"], rank=0, score=None)
+                store.record_memories(work, turn_id=run.turn_id, reads=run.recalled.reads)
+                cubes.count_reads(work, run.recalled.cube_ids)
                 for rank, delta in enumerate(mounting.mounted(base["deltas"]), 1):
                     store.record_read(work, turn_id=run.turn_id, version_id=delta.version_id, rank=rank, score=None)
                     cubes.count_read(work, delta.cube_id)
@@ -346,23 +381,3 @@ class TurnService:
 def _why_lost(status: TurnStatus) -> MemosError:
     """Why a turn that we were answering is no longer ours."""
     return TurnLost() if status == "superseded" else LeaseLapsed()
-
-
-def _answered(run: TurnRun, base: RowMapping | None, output: str, finish: Finished) -> Turn:
-    return Turn(
-        id=run.turn_id,
-        conversation_id=run.conversation_id,
-        seq=run.seq,
-        status="cancelled" if finish.reason == "cancelled" else "answered",
-        input=run.wanted.input,
-        output=output,
-        finish_reason=finish.reason,
-        memory=TurnMemory(
-            read=[],
-            state_version=base["number"] if base is not None else None,
-            lag=base["behind"] if base is not None else None,
-        ),
-        usage=Usage(prompt_tokens=finish.prompt_tokens, completion_tokens=finish.completion_tokens),
-        timings_ms=run.timings.phases,
-        created_at=run.created_at,
-    )

@@ -16,7 +16,7 @@ Order = Literal["asc", "desc"]
 
 _COLUMNS = """t.id, t.conversation_id, t.seq, t.epoch, t.status, t.input, t.output, t.finish_reason, t.base_version_id,
     t.base_number, t.written_version_id, t.written_number, t.lag, t.prompt_tokens, t.completion_tokens, t.timings_ms,
-    t.error, t.created_at, t.merged_version_id"""
+    t.error, t.created_at, t.merged_version_id, t.recall"""
 # The conversation's row lock, taken by a statement of its own: what the next one reads is then no older than the lock.
 _HOLD = text("SELECT FROM conversations WHERE id = :conversation_id FOR NO KEY UPDATE")
 # Takes the next place in the line under that lock, if there is room for one more unapplied turn, the conversation is
@@ -28,12 +28,14 @@ _ACCEPT = text("""
         (SELECT count(*) FROM turns p WHERE p.conversation_id = c.id AND p.status IN ('accepted', 'answered'))
         AND EXISTS (SELECT FROM memcubes m WHERE m.conversation_id = c.id AND m.kind = 'activation'
                       AND m.lifecycle IN ('generated', 'activated') AND NOT m.frozen)
-      RETURNING c.next_seq - 1 AS seq, c.epoch)
-    INSERT INTO turns (tenant_id, id, conversation_id, seq, epoch, status, input, consistency, idempotency_key,
-      lease_owner, lease_token, lease_expires_at)
-    SELECT :tenant_id, :id, :conversation_id, place.seq, place.epoch, 'accepted', :input, :consistency, :key,
-      :lease_owner, :lease_token, now() + make_interval(secs => :lease_s)
-    FROM place RETURNING seq, epoch, created_at""")
+      RETURNING c.next_seq - 1 AS seq, c.epoch, c.user_id, c.agent_id
+    ), made AS (
+      INSERT INTO turns (tenant_id, id, conversation_id, seq, epoch, status, input, consistency, idempotency_key,
+        lease_owner, lease_token, lease_expires_at)
+      SELECT :tenant_id, :id, :conversation_id, place.seq, place.epoch, 'accepted', :input, :consistency, :key,
+        :lease_owner, :lease_token, now() + make_interval(secs => :lease_s)
+      FROM place RETURNING seq, epoch, created_at)
+    SELECT made.*, place.user_id, place.agent_id FROM made CROSS JOIN place""")
 _IMPORT_PLACE = text("""
     UPDATE conversations SET next_seq = next_seq + :count WHERE id = :conversation_id
     RETURNING next_seq - :count AS first, epoch""")
@@ -65,12 +67,16 @@ _PIN = text(f"""
 _ANSWER = text("""
     UPDATE turns SET status = :status, output = :output, finish_reason = :finish_reason,
       base_version_id = :base_version_id, base_number = :base_number, lag = :lag, prompt_tokens = :prompt_tokens,
-      completion_tokens = :completion_tokens, timings_ms = :timings_ms, answered_at = now(),
+      completion_tokens = :completion_tokens, timings_ms = :timings_ms, recall = :recall, answered_at = now(),
       lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
     WHERE id = :id AND status = 'accepted' AND lease_token = :lease_token""")
 _READ = text("""
     INSERT INTO turn_reads (tenant_id, turn_id, version_id, rank, score)
     VALUES (:tenant_id, :turn_id, :version_id, :rank, :score)""")
+_READ_MEMORIES = text("""
+    INSERT INTO turn_reads (tenant_id, turn_id, version_id, rank, score, signals)
+    SELECT :tenant_id, :turn_id, r.version_id, r.rank, r.score, r.signals
+    FROM jsonb_to_recordset(:reads) AS r (version_id text, rank integer, score float8, signals jsonb)""")
 _FAIL = text("""
     UPDATE turns SET status = 'failed', error = :error, lease_owner = NULL, lease_token = NULL, lease_expires_at = NULL
     WHERE id = :id AND status = 'accepted' AND lease_token = :lease_token""")
@@ -108,7 +114,8 @@ _LISTS = {
     "desc": text(_LIST.format(beyond="<", order="DESC")),
 }
 _READS = text(f"""
-    SELECT r.version_id, v.cube_id, v.number, m.kind, r.rank, r.score, v.content AS text, v.fingerprint,
+    SELECT r.version_id, v.cube_id, v.number, m.kind, r.rank, r.score, r.signals, v.content AS text, v.fingerprint,
+      coalesce(v.valid_from, m.created_at) AS since, m.created_at AS begun_at,
       v.payload_sha256, v.blob_id, {THINNED}
     FROM turn_reads r JOIN memcube_versions v ON v.id = r.version_id JOIN memcubes m ON m.id = v.cube_id
     WHERE r.turn_id = :turn_id ORDER BY r.rank""")
@@ -174,13 +181,19 @@ async def pin(work: UnitOfWork, turn_id: str) -> RowMapping:
     return await work.one(_PIN, turn_id=turn_id)
 
 
-async def answer(work: UnitOfWork, *, timings_ms: dict[str, float], **columns: Any) -> bool:
+async def answer(work: UnitOfWork, *, timings_ms: dict[str, float], recall: dict[str, Any], **columns: Any) -> bool:
     """False if the turn is no longer ours to answer: its lease lapsed, or it was superseded."""
-    return bool(await work.run(_ANSWER, timings_ms=Jsonb(timings_ms), **columns))
+    return bool(await work.run(_ANSWER, timings_ms=Jsonb(timings_ms), recall=Jsonb(recall), **columns))
 
 
 def record_read(work: UnitOfWork, *, turn_id: str, version_id: str, rank: int, score: float | None) -> None:
     work.queue(_READ, tenant_id=work.tenant_id, turn_id=turn_id, version_id=version_id, rank=rank, score=score)
+
+
+def record_memories(work: UnitOfWork, *, turn_id: str, reads: Sequence[dict[str, Any]]) -> None:
+    """What recall gave an answer: `version_id`, `rank`, `score` and `signals` of each."""
+    if reads:
+        work.queue(_READ_MEMORIES, tenant_id=work.tenant_id, turn_id=turn_id, reads=Jsonb(list(reads)))
 
 
 async def fail(work: UnitOfWork, *, turn_id: str, lease_token: str, error: dict[str, Any]) -> bool:

@@ -1,7 +1,9 @@
-"""Turns as the API shows them, from rows."""
+"""Turns as the API shows them, from rows and from those that have just been answered."""
 
 from sqlalchemy import RowMapping
 
+from memos.generation.port import Finished
+from memos.turns.run import TurnRun
 from memos.turns.schemas import ReadMemory, Turn, TurnMemory, Usage
 
 
@@ -20,6 +22,8 @@ def turn_view(row: RowMapping, read: list[ReadMemory] | None = None) -> Turn:
         memory=TurnMemory(
             read=read or [],
             state_version=row["base_number"],
+            recall=(row["recall"] or {}).get("how"),
+            recall_error=(row["recall"] or {}).get("error"),
             lag=row["lag"],
             written_version=row["written_number"],
         ),
@@ -37,3 +41,28 @@ def read_views(rows: list[RowMapping]) -> list[ReadMemory]:
         for row in rows
         if row["kind"] == "plaintext"
     ]
+
+
+def answered_view(run: TurnRun, base: RowMapping | None, output: str, finish: Finished) -> Turn:
+    return Turn(
+        id=run.turn_id,
+        conversation_id=run.conversation_id,
+        seq=run.seq,
+        status="cancelled" if finish.reason == "cancelled" else "answered",
+        input=run.wanted.input,
+        output=output,
+        finish_reason=finish.reason,
+        memory=TurnMemory(
+            read=[
+                ReadMemory(cube_id=hit.item.cube_id, version=hit.item.version, text=hit.item.text, score=hit.score)
+                for hit in run.recalled.by_relevance
+            ],
+            recall=run.recalled.how,
+            recall_error=run.recalled.error,
+            state_version=base["number"] if base is not None else None,
+            lag=base["behind"] if base is not None else None,
+        ),
+        usage=Usage(prompt_tokens=finish.prompt_tokens, completion_tokens=finish.completion_tokens),
+        timings_ms=run.timings.phases,
+        created_at=run.created_at,
+    )

@@ -133,7 +133,7 @@ def test_an_answer_counts_its_tokens_and_its_time(client: httpx2.Client, convers
     turn = say(client, conversation, "/slow 40 three words")
     assert turn["usage"] == {"prompt_tokens": 4, "completion_tokens": 7}  # echo, a count, a list, and the input
     assert turn["finish_reason"] == "stop"
-    assert list(turn["timings_ms"]) == ["accept", "wait", "generate"]
+    assert list(turn["timings_ms"]) == ["accept", "wait", "recall", "generate"]
     assert all(spent >= 0 for spent in turn["timings_ms"].values())
     assert turn["timings_ms"]["generate"] >= 7 * 40
     cut = say(client, conversation, "this is cut short", max_tokens=4)

@@ -124,7 +124,7 @@ def test_an_answer_is_explained(live: Live, client: httpx2.Client, conversation:
     assert told["state_turns"] == [1, 2]  # the third was left behind, and the answer had not seen it
     assert (told["seq"], told["status"], told["lag"], told["finish_reason"]) == (4, "applied", 0, "stop")
     assert told["model"] == EchoEngine().fingerprint
-    assert told["timings_ms"].keys() == {"accept", "wait", "generate"}
+    assert told["timings_ms"].keys() == {"accept", "wait", "recall", "generate"}
 
 
 def test_an_answer_of_a_fork_is_explained_through_its_parent(
