@@ -1,6 +1,7 @@
-"""`memos bench`: measures the model, in a process of its own. Nothing of the model is imported here.
+"""`memos bench`: measures. What computes with a model is a process of its own; nothing of the model is imported here.
 
 `memos bench rxt` runs the probes of `models.probes`: it shows how far they are, and prints what they found.
+`memos bench recall` asks questions whose evidence is known of the recall index; `models.embed` makes the vectors.
 """
 
 import importlib.util
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 PACKAGES = ("torch", "safetensors", "models")
+EMBEDDING = (*PACKAGES, "tokenizers", "faiss", "Stemmer")
 PROGRESS = "progress: "  # begins the lines of `models.probes` that say how far it is
 TITLES = {"rxt": "RxT", "no_memory": "no memory", "previous_turn": "previous turn", "stateless": "stateless twin"}
 
-bench_app = typer.Typer(help="Measures the model: what it remembers, beside controls.", no_args_is_help=True)
+bench_app = typer.Typer(help="Measures what is remembered and found, beside controls.", no_args_is_help=True)
 
 
 class ModelsNotInstalled(StartupError):
@@ -58,9 +60,7 @@ def bench_rxt(
     given += [] if only is None else ["--only", only]
     session = Session(None, None, None, as_json)
     with reported(session):
-        missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
-        if missing:
-            raise ModelsNotInstalled(f"these packages are not installed: {', '.join(missing)}")
+        _need(PACKAGES)
         status, printed = _run(session, [sys.executable, "-m", "models.probes", *given])
         if status:
             raise typer.Exit(status)
@@ -71,14 +71,52 @@ def bench_rxt(
         session.emit(found, lambda: _render(found))
 
 
-def _run(session: Session, command: Sequence[str]) -> tuple[int, str]:
+@bench_app.command("recall")
+def bench_recall(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="LoCoMo's file, or scopes with memories and questions as JSON.")
+    ],
+    ablation: Annotated[bool, typer.Option("--ablation", help="Also what each signal adds.")] = False,
+    vectors: Annotated[
+        Path | None, typer.Option("--vectors", help="Where vectors are kept from one run to the next (.npz).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")] = False,
+) -> None:
+    """Measures how much of the known evidence recall finds, beside cosine, BM25 and their rank fusion.
+
+    The JSON form is {"scopes": [{"id", "memories": [{"id", "text", "at", "speaker", "role", "thread", ...}],
+    "questions": [{"text", "evidence": [ids], "kind", "now"}]}]}; of a memory only id and text are needed.
+    """
+    session = Session(None, None, None, as_json)
+    with reported(session):
+        _need(EMBEDDING)
+        from memos.cli.vectors import embedder
+        from memos.recall.measuring.data import load
+        from memos.recall.measuring.run import measure
+
+        read = load(data)
+        found = measure(
+            read, embedder(lambda command, given: _run(session, command, given), vectors), ablation=ablation
+        )
+        session.emit(found, lambda: _render_recall(found))
+
+
+def _need(packages: Sequence[str]) -> None:
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ModelsNotInstalled(f"these packages are not installed: {', '.join(missing)}")
+
+
+def _run(session: Session, command: Sequence[str], given: str = "") -> tuple[int, str]:
     """Exit code and stdout of the process. Its progress becomes a status line on a terminal; all else passes through.
 
     Ctrl-C reaches the process as it reaches this one; it is waited for.
     """
-    with TemporaryFile("w+") as out:  # a pipe would fill up while the other one is read
+    with TemporaryFile("w+") as out, TemporaryFile("w+") as told:  # a pipe would fill up while the other one is read
+        told.write(given)
+        told.seek(0)
         with (
-            subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True) as child,
+            subprocess.Popen(command, stdin=told, stdout=out, stderr=subprocess.PIPE, text=True) as child,
             session.err.status("loading the model ...") as line,
         ):
             for said in child.stderr or ():
@@ -132,3 +170,34 @@ def _rate(figure: dict[str, Any]) -> str:
     """The mean, and how far the seeds are apart where they are."""
     apart = figure["max"] - figure["min"] >= 0.005
     return f"{figure['mean']:.3f}" + (f" ({figure['min']:.2f}-{figure['max']:.2f})" if apart else "")
+
+
+def _render_recall(found: dict[str, Any]) -> "RenderableType":
+    from rich.console import Group
+
+    from memos.cli.tables import table
+
+    cuts = ("recall@5", "recall@10", "recall@20", "recall_any@10", "recall_all@10", "mrr")
+    kinds = list(next(iter(found["parties"].values()))["kinds"])
+    head = (
+        f"{found['questions']} questions over {found['memories']} memories in {found['scopes']} scopes; left out: "
+        + (", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found["skipped"].items()))
+    )
+    rows = [
+        [name, *(f"{one[cut]:.3f}" for cut in cuts), *(f"{one['kinds'][kind]['recall@10']:.3f}" for kind in kinds)]
+        for name, one in found["parties"].items()
+    ]
+    columns = ("party", *cuts, *kinds)
+    parts: list[RenderableType] = [head, table(columns, rows, whole=columns)]
+    if "ablation" in found:
+        columns = ("signals", "recall@5", "recall@10", "recall@20", *kinds)
+        rows = [
+            [
+                one["signals"],
+                *(f"{one[cut]:.3f}" for cut in columns[1:4]),
+                *(f"{one['recall@10_by_kind'][kind]:.3f}" for kind in kinds),
+            ]
+            for one in found["ablation"]
+        ]
+        parts.append(table(columns, rows, whole=columns))
+    return Group(*parts)

@@ -58,6 +58,15 @@ class RecallIndex:
     def size_bytes(self) -> int:
         return self._rows.size_bytes + self._postings.size_bytes + self._vectors.size_bytes + self._masks.size_bytes
 
+    @property
+    def view(self) -> View:
+        """What a search that begins now works on."""
+        return self._view
+
+    def row(self, cube_id: str) -> int:
+        """Raises KeyError."""
+        return self._rows.by_cube[cube_id]
+
     def get(self, cube_id: str) -> Item | None:
         """What is held of a cube; its vector is left out."""
         row = self._rows.by_cube.get(cube_id)
