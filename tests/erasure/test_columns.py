@@ -33,7 +33,7 @@ _COLUMNS = """
     SELECT c.relname, a.attname, a.attstattarget FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_type t ON t.oid = a.atttypid
     WHERE n.nspname = 'public' AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
-      AND t.typname IN ('text', 'jsonb', 'json', 'bytea', '_text', 'varchar') AND c.relname <> 'alembic_version'"""
+      AND t.typname IN ('text', 'jsonb', 'json', 'bytea', '_text', 'varchar', 'vector') AND c.relname <> 'alembic_version'"""
 
 
 def _columns(cluster: Cluster) -> dict[tuple[str, str], int | None]:

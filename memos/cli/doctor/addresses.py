@@ -45,6 +45,8 @@ def postgres(report: Report, settings: "Settings") -> None:
             server = connection.info.server_version
             found = f"{server // 10000}.{server % 10000}"
             report.add("postgres", "ok", shown, version=found)
+            if settings.recall_index == "pgvector":
+                _pgvector(report, connection)
             if not embedded:
                 _role(report, connection)
                 _schema(report, connection, settings)
@@ -56,6 +58,21 @@ def postgres(report: Report, settings: "Settings") -> None:
         if embedded:
             mend = f"See {settings.data_dir.absolute() / 'postgres.log'}; the service starts Postgres again by itself."
         report.add("postgres", "wrong", f"{shown}: {first}", mend=mend)
+
+
+def _pgvector(report: Report, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+    """Whether the database can compare vectors, which the configuration says it does."""
+    query = """SELECT to_regclass('public.dense_vectors') IS NOT NULL,
+      (SELECT extversion FROM pg_extension WHERE extname = 'vector')"""
+    present, found = connection.execute(query).fetchone() or (False, None)
+    if present:
+        report.add("pgvector", "ok", "vectors are compared in the database", version=found)
+        return
+    report.add(
+        "pgvector", "wrong", "recall_index is pgvector, and the database has no tables for it",
+        mend="Install the extension `vector` on the server and migrate again as its administrator, "
+        "or set MEMOS_RECALL_INDEX=memory.",
+    )  # fmt: skip
 
 
 def _embedded_address(report: Report, data_dir: Path) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ class EmbeddingStore(InTheDatabase):
     """An item is a version's id: however many models there are, all of its vectors go."""
 
     name: ClassVar[str] = "embeddings"
-    columns: ClassVar[Columns] = {"embeddings": ("vector",)}
+    columns: ClassVar[Columns] = {"embeddings": ("vector",), "dense_vectors": ("dense",)}  # these follow those
 
     async def reach(self, work: UnitOfWork, reached: Reached) -> AsyncIterator[Item]:
         for version_id in await store.embeddings_of(work, reached.ids("versions", "erase")):

@@ -72,8 +72,8 @@ class Graph:
     def candidates(self, vector: Vector, most: int, allowed: Mask | None, share: float) -> Rows:
         """Rows that are alive and allowed, near to the vector. `share`: how much of the graph that is; the less, the
         broader it has to search."""
-        wanted = min(2 * most + 32, self._end)
-        breadth = int(max(LEAST_BREADTH, 4 * most) * min(MOST_WIDENED, 1 / max(share, 1 / MOST_WIDENED)))
+        wanted = min(most + most // 4 + 32, self._end)  # eight bits may order neighbours otherwise
+        breadth = int(max(LEAST_BREADTH, 2 * most) * min(MOST_WIDENED, 1 / max(share, 1 / MOST_WIDENED)))
         parameters = faiss.SearchParametersHNSW(efSearch=max(breadth, wanted))  # type: ignore[attr-defined]
         if self._dead or allowed is not None:
             may = self._alive[: self._end]

@@ -125,7 +125,7 @@ class HnswIndex:
             else:
                 may = self._exact.may(end, allowed)
                 there = int(np.count_nonzero(may))
-                rows = self._candidates(graph, vector, most, None if allowed is None else may, there)
+                rows = self._candidates(graph, vector, most, None if there == len(self._exact) else may, there)
         if rows is None:
             return self._exact.nearest(vector, most, allowed)
         rows = rows[self._exact.holds(rows)]
