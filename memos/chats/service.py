@@ -36,6 +36,7 @@ from memos.outbox import store as outbox
 from memos.turns import history
 from memos.turns import store as turns
 from memos.turns.errors import MemoryBehind
+from memos.turns.history import remember
 from memos.turns.run import TurnRun
 from memos.turns.schemas import Turn, TurnCreate
 from memos.turns.service import ADVANCE, TurnService, conversation_channel
@@ -206,6 +207,7 @@ class ChatService:
                 work, [{"turn_id": id, "conversation_id": chosen, "through": one.through} for id, one in rows]
             )
             await outbox.record_many(work, task=ADVANCE, subject=chosen, turn_ids=ids)
+            await remember(work, chosen, ids, by=asked.by)
             work.after_commit(lambda: self._wakeups.wake(OUTBOX))
         return chosen
 

@@ -45,10 +45,18 @@ _INSERT_VERSION = text("""
 _INSERT_EDGE = text("""
     INSERT INTO lineage_edges (tenant_id, child_id, parent_id, relation)
     VALUES (:tenant_id, :child_id, :parent_id, :relation)""")
+_INSERT_EDGES = text("""
+    INSERT INTO lineage_edges (tenant_id, child_id, parent_id, relation)
+    SELECT :tenant_id, e.child_id, e.parent_id, :relation
+    FROM unnest(CAST(:children AS text[]), CAST(:parents AS text[])) AS e (child_id, parent_id)""")
 _MOVE_HEAD = text("""
     UPDATE memcubes SET head_version_id = :version_id, head_number = :number, writes = writes + 1
     WHERE id = :cube_id AND head_version_id = :expected""")
 _COUNT_READ = text("UPDATE memcubes SET reads = reads + 1, last_read_at = now() WHERE id = :cube_id")
+# In one order everywhere, so that two answers which read the same memories do not wait for each other in a circle.
+_COUNT_READS = text("""
+    WITH held AS (SELECT id FROM memcubes WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE)
+    UPDATE memcubes c SET reads = c.reads + 1, last_read_at = now() FROM held WHERE c.id = held.id""")
 # The contextual fingerprint: where a cube has been of use (ids of conversations, agents or callers), how often and when
 # last; the sixteen most recent of these places.
 _NOTE_READ = text("""
@@ -247,9 +255,21 @@ def insert_edge(work: UnitOfWork, *, child_id: str, parent_id: str, relation: st
     work.queue(_INSERT_EDGE, tenant_id=work.tenant_id, child_id=child_id, parent_id=parent_id, relation=relation)
 
 
+def insert_edges(work: UnitOfWork, pairs: Sequence[tuple[str, str]], *, relation: str) -> None:
+    """Many of one relation, each from a child to its parent."""
+    if pairs:
+        children, parents = [child for child, _ in pairs], [parent for _, parent in pairs]
+        work.queue(_INSERT_EDGES, tenant_id=work.tenant_id, children=children, parents=parents, relation=relation)
+
+
 def move_head(work: UnitOfWork, *, cube_id: str, version_id: str, number: int, expected: str) -> None:
     """Call it holding the head lock."""
     work.queue(_MOVE_HEAD, cube_id=cube_id, version_id=version_id, number=number, expected=expected)
+
+
+def count_reads(work: UnitOfWork, cube_ids: Sequence[str]) -> None:
+    if cube_ids:
+        work.queue(_COUNT_READS, ids=list(cube_ids))
 
 
 def count_read(work: UnitOfWork, cube_id: str) -> None:

@@ -1,5 +1,7 @@
 """Reads turns: one, a conversation's line; and takes in history from elsewhere."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import RowMapping
 
 from memos.conversations import store as conversations
@@ -10,6 +12,7 @@ from memos.kit.errors import NotFound, TooLarge, TooMany
 from memos.kit.pages import decode_number, page
 from memos.kit.schema import Page
 from memos.kit.unit_of_work import UnitOfWork
+from memos.memories.episodes import Said, record_turns
 from memos.outbox import store as outbox
 from memos.turns import store
 from memos.turns.schemas import Imported, Turn, TurnImport
@@ -77,7 +80,22 @@ async def take_in(
     if ids is None:
         raise NotFound(f"there is no conversation {conversation_id}")
     await outbox.record_many(work, task=ADVANCE, subject=conversation_id, turn_ids=ids)
-    return Imported(turns=[turn_view(row) for row in await store.get_many(work, ids)])
+    rows = await remember(work, conversation_id, ids, by=by)
+    return Imported(turns=[turn_view(row) for row in rows])
+
+
+async def remember(work: UnitOfWork, conversation_id: str, turn_ids: list[str], *, by: str) -> Sequence[RowMapping]:
+    """Makes episodes of turns that were taken in from elsewhere; their rows. Last of all in its transaction."""
+    rows = await store.get_many(work, turn_ids)
+    whose = await conversations.get(work, conversation_id)
+    if whose is not None:
+        user_id, agent_id = whose["user_id"], whose["agent_id"]
+        said = [
+            Said(row["id"], conversation_id, user_id, agent_id, row["input"], row["output"], row["created_at"])
+            for row in rows
+        ]
+        record_turns(work, said, by=by)
+    return rows
 
 
 async def _inherited(work: UnitOfWork, conversation: RowMapping) -> list[str]:

@@ -45,6 +45,8 @@ class TurnRun:
     turn_id: str
     tenant_id: str
     conversation_id: str
+    user_id: str
+    agent_id: str | None
     viewer: Viewer  # whose memories it may be given
     seq: int
     created_at: datetime

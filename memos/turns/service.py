@@ -36,6 +36,7 @@ from memos.kit.ids import new_id
 from memos.kit.metrics import Metrics
 from memos.kit.unit_of_work import UnitOfWork
 from memos.kit.wakeups import OUTBOX, Wakeups
+from memos.memories.episodes import Said, record_turns
 from memos.memories.sight import viewer_of
 from memos.outbox import store as outbox
 from memos.turns import store
@@ -143,8 +144,9 @@ class TurnService:
             )
         timings.mark("accept")
         run = TurnRun(
-            turn_id, tenant_id, conversation_id, viewer_of(work.actor, place["user_id"], place["agent_id"]),
-            place["seq"], place["created_at"], token, wanted, wanted_claim, timings,
+            turn_id, tenant_id, conversation_id, place["user_id"], place["agent_id"],
+            viewer_of(work.actor, place["user_id"], place["agent_id"]), place["seq"], place["created_at"], token,
+            wanted, wanted_claim, timings,
         )  # fmt: skip
         self._running[turn_id] = run
         run.task = asyncio.create_task(self._take(run))
@@ -332,6 +334,7 @@ class TurnService:
                 keys.finish(work, key=run.claim.key, status=201, body=body)
             if turn.status == "answered":
                 await outbox.record(work, task=ADVANCE, subject=run.conversation_id, turn_id=run.turn_id)
+                record_turns(work, [_said(run, output)], by=run.turn_id)
             else:
                 await outbox.nudge(work, run.conversation_id)
             work.after_commit(lambda: self._wake(run.conversation_id))
@@ -376,6 +379,13 @@ class TurnService:
         for turn_id in turn_ids:
             if ours.get(turn_id, True):  # asked to stop, or no longer ours: nobody will take the answer
                 self.cancel(turn_id)
+
+
+def _said(run: TurnRun, output: str) -> Said:
+    recalled = [hit.item.version_id for hit in run.recalled.hits]
+    return Said(
+        run.turn_id, run.conversation_id, run.user_id, run.agent_id, run.wanted.input, output, run.created_at, recalled
+    )
 
 
 def _why_lost(status: TurnStatus) -> MemosError:
