@@ -22,3 +22,15 @@ def found(client: httpx2.Client, user_id: str, query: str, **more: Any) -> list[
     body = {"query": query, "user_id": user_id, **more}
     results: list[dict[str, Any]] = post(client, "/v1/memories/search", body).json()["results"]
     return results
+
+
+def ids(results: list[dict[str, Any]]) -> list[str]:
+    return [str(one["id"]) for one in results]
+
+
+def listed(client: httpx2.Client, user_id: str, **filters: Any) -> list[dict[str, Any]]:
+    """What is listed of a user, newest first."""
+    answer = client.get("/v1/memories", params={"user_id": user_id, "limit": 200, **filters})
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
