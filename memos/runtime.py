@@ -51,6 +51,7 @@ from memos.outbox.watchdog import Duty, Watchdog
 from memos.policies.run import SWEEP_TASK, PolicyTask, SweepTask
 from memos.policies.service import RUN_TASK
 from memos.processes.service import ServingProcess
+from memos.recall import readings
 from memos.turns.advance import AdvanceTask
 from memos.turns.reaper import Reaper
 from memos.turns.service import ADVANCE, TurnService
@@ -117,6 +118,7 @@ class Runtime:
         self.tracing = Tracing.configured(settings, process)
         self.jobs = JobRunner(self.database, tasks, self.wakeups, self.metrics, settings, on_job_progress, self.tracing)
         self.metrics.read_from(self._readings)
+        readings.show(self.metrics, lambda: self.recall.figures)
         if isinstance(self.generator, InProcessGenerator):
             self.generator.show(self.metrics)
 

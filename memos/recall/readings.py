@@ -1,19 +1,18 @@
 """What the indexes of this process can tell at /metrics."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from memos.kit.metrics import Exposed
-from memos.recall.cache import IndexCache
+from memos.recall.cache import CacheFigures
 
 
-def show(metrics: Exposed, cache: IndexCache[Any]) -> None:
+def show(metrics: Exposed, figures: Callable[[], CacheFigures]) -> None:
     """Puts the figures of a cache of indexes among what the process exposes."""
 
     def read() -> Iterator[Metric]:
-        found = cache.figures
+        found = figures()
         for name, what, count in (
             ("hits", "Recalls whose index was in memory.", found.hits),
             ("misses", "Recalls whose index had to be built.", found.misses),

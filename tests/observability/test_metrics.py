@@ -162,7 +162,7 @@ def test_a_question_that_nothing_answers_is_noticed(planted: str) -> None:
 def test_the_scrape_configuration_names_the_services_of_the_compose_file() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
-    found = {}
+    found: dict[str, str] = {}
     for job in config["scrape_configs"]:
         for static in job.get("static_configs", []):
             found |= dict(target.split(":") for target in static["targets"])

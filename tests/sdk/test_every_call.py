@@ -171,8 +171,8 @@ def retention_and_erasure(world: World) -> None:
     world.until(lambda c: c.consolidations.get(asked.id), lambda found: found.status == "done")
     assert [one.id for one in world(lambda c: c.consolidations.list(user_id=user))] == [asked.id]
     assert world(lambda c: c.proposals.list(user_id=user)) == []
-    for answer in ("accept", "dismiss"):
-        world.refused(lambda c, a=answer: getattr(c.proposals, a)(f"prop_{'0' * 32}"), sdk.NotFoundError)
+    world.refused(lambda c: c.proposals.accept(f"prop_{'0' * 32}"), sdk.NotFoundError)
+    world.refused(lambda c: c.proposals.dismiss(f"prop_{'0' * 32}"), sdk.NotFoundError)
     delta = world(lambda c: c.deltas.create([cube], user_id=user, steps=10))
     world.until(lambda c: c.deltas.get(delta.id), lambda found: found.status == "done")
     assert [one.id for one in world(lambda c: c.deltas.list(user_id=user))] == [delta.id]

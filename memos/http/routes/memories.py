@@ -1,5 +1,6 @@
 """/v1/memories: plaintext cubes under their everyday name."""
 
+import time
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -52,7 +53,11 @@ async def add(
 @router.post("/search", responses=problems(409))
 async def search(runtime: RuntimeDep, caller: Reader, body: MemorySearch) -> FoundMemories:
     """What is remembered about a question, by meaning and by words, best first."""
-    return await searching.search(runtime.recall, caller.tenant_id, caller.actor, body)
+    began = time.perf_counter()
+    try:
+        return await searching.search(runtime.recall, caller.tenant_id, caller.actor, body)
+    finally:
+        runtime.metrics.recalled("search", time.perf_counter() - began)
 
 
 @router.get("/batches/{batch_id}", responses=problems(404))
