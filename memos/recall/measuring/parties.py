@@ -4,7 +4,7 @@ A party is given a scope in an index and answers questions; its own cost is the 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,36 +92,25 @@ class MemosAsAsked(Party):
 
 
 PARTIES: dict[str, type[Party]] = {"cosine": Cosine, "bm25": Bm25, "rrf": Fusion, "memos": Memos}
-# What each step adds: (name, party, weights).
-_MEANING = {"meaning": WEIGHTS["meaning"]}
-_WORDS = _MEANING | {"words": WEIGHTS["passage"]}
-_PASSAGE = _MEANING | {"passage": WEIGHTS["passage"]}
-_PERSON = _PASSAGE | {"person": WEIGHTS["person"]}
 
 
-def _and(base: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
-    return dict(base) | {name: WEIGHTS[name] for name in names}
+def _steps() -> Iterator[tuple[str, type[Party], Mapping[str, float]]]:
+    """One signal after the other. Where words count once, they have the weight of both ways to count them."""
+    both = WEIGHTS["words"] + WEIGHTS["passage"]
+    meaning = {"meaning": WEIGHTS["meaning"]}
+    yield "meaning, as asked", MemosAsAsked, meaning
+    yield "meaning, as put to the person", Memos, meaning
+    yield "+ words", Memos, meaning | {"words": both}
+    yield "passage instead of words", Memos, meaning | {"passage": both}
+    held = meaning | {name: WEIGHTS[name] for name in ("words", "passage")}
+    yield "words and passage", Memos, held
+    for name in ("person", "self", "answer", "following", "asking", "timed", "period"):
+        held = held | {name: WEIGHTS[name]}
+        yield f"+ {name}", Memos, held
+    yield "all", Memos, WEIGHTS
+    for name in WEIGHTS:
+        yield f"all without {name}", Memos, {**WEIGHTS, name: 0.0}
+    yield "all, meaning as asked", MemosAsAsked, WEIGHTS
 
 
-_SELF = _and(_PERSON, ("self",))
-_ANSWER = _and(_SELF, ("answer",))
-_FOLLOWING = _and(_ANSWER, ("following",))
-_ASKING = _and(_FOLLOWING, ("asking",))
-_TIMED = _and(_ASKING, ("timed",))
-_PERIOD = _and(_TIMED, ("period",))
-STEPS: tuple[tuple[str, type[Party], Mapping[str, float]], ...] = (
-    ("meaning, as asked", MemosAsAsked, _MEANING),
-    ("meaning, as put to the person", Memos, _MEANING),
-    ("+ words of the text", Memos, _WORDS),
-    ("words of the passage instead", Memos, _PASSAGE),
-    ("+ person", Memos, _PERSON),
-    ("+ self", Memos, _SELF),
-    ("+ answer", Memos, _ANSWER),
-    ("+ following", Memos, _FOLLOWING),
-    ("+ asking", Memos, _ASKING),
-    ("+ timed", Memos, _TIMED),
-    ("+ period", Memos, _PERIOD),
-    ("all", Memos, WEIGHTS),
-    *((f"all without {name}", Memos, {**WEIGHTS, name: 0.0}) for name in WEIGHTS),
-    ("all, as asked", MemosAsAsked, WEIGHTS),
-)
+STEPS: tuple[tuple[str, type[Party], Mapping[str, float]], ...] = tuple(_steps())
