@@ -1,5 +1,5 @@
-"""OpenAI's own client, as a chat UI uses it: it resends the history, edits, asks for another answer, and is two users at
-once. What the memory behind an answer holds is read off the echo.
+"""OpenAI's own client, as a chat UI uses it: it resends the history, edits, asks for another answer, and is two users
+at once. What the memory behind an answer holds is read off the echo.
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from openai import APIStatusError, AuthenticationError, BadRequestError, NotFoundError, OpenAI, PermissionDeniedError
 
-from tests.api.talk import everything, held, look, of, post, turns
+from tests.api.talk import held, look, of, post, turns
 from tests.chats.conftest import openai
 from tests.support.live import Live
 
@@ -41,7 +41,7 @@ def test_a_resent_history_goes_on_in_one_conversation(chat: OpenAI, client: http
     assert [place(answer)[1] for answer in answers] == [1, 2, 3, 4]
     line = turns(client, place(answers[0])[0])
     assert [turn["input"] for turn in line] == ["turn 0", "turn 1", "turn 2", "turn 3"]
-    (conversation,) = everything(client, f"/v1/conversations?user_id={user}")
+    (conversation,) = client.get("/v1/conversations", params={"user_id": user}).json()["items"]
     assert conversation["user_id"] == user
 
 
@@ -153,7 +153,9 @@ def test_two_users_who_say_the_same_are_two(chat: OpenAI, client: httpx2.Client,
         assert client.get(f"/v1/conversations/{place(answer)[0]}").json()["user_id"] == name
 
 
-def test_a_named_conversation_goes_on_whatever_is_sent(live: Live, chat: OpenAI, client: httpx2.Client, user: str) -> None:
+def test_a_named_conversation_goes_on_whatever_is_sent(
+    live: Live, chat: OpenAI, client: httpx2.Client, user: str
+) -> None:
     conversation = live.conversation(client, user)
     with openai(live, **{"X-Memos-Conversation": conversation}) as named:
         outputs = [content(ask(named, user, [], "yes")) for _ in range(3)]
@@ -166,14 +168,14 @@ def test_another_users_conversation_does_not_exist(live: Live, client: httpx2.Cl
     before = turns(client, conversation)
     token = post(client, "/v1/tokens", {"user_id": user}).json()["token"]
     for key in (None, token):
-        with openai(live, key=key, **{"X-Memos-Conversation": conversation}) as guessing:
-            with pytest.raises(NotFoundError) as refused:
-                ask(guessing, user, [], "may I?")
+        guessing = openai(live, key=key, **{"X-Memos-Conversation": conversation})
+        with guessing, pytest.raises(NotFoundError) as refused:
+            ask(guessing, user, [], "may I?")
         assert refused.value.code == "not_found"
     assert turns(client, conversation) == before
+    with openai(live, key=token) as limited, pytest.raises(PermissionDeniedError):
+        ask(limited, "ada", [], "may I?")
     with openai(live, key=token) as limited:
-        with pytest.raises(PermissionDeniedError):
-            ask(limited, "ada", [], "may I?")
         assert content(ask(limited, user, [], "hello"))
 
 
@@ -200,7 +202,10 @@ def test_options_reach_the_turn(chat: OpenAI, user: str) -> None:
         ({"response_format": {"type": "json_object"}}, "unsupported"),
         ({"logprobs": True}, "unsupported"),
         ({"temperature": 3}, "invalid"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, "unsupported"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
+            "unsupported",
+        ),
         ({"messages": [{"role": "assistant", "content": "hm"}]}, "no_user_message"),
         ({"messages": [{"role": "user", "content": "nul \x00"}]}, "invalid"),
         ({"messages": []}, "invalid"),
