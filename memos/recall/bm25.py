@@ -75,7 +75,8 @@ class Lexical:
     def _settled(self) -> tuple[float, float]:
         count = self._view.count
         mean = float(self.scores.sum()) / max(count, 1)
-        variance = max(float(np.dot(self.scores, self.scores)) / max(count, 1) - mean**2, 0.0)
+        # Not a dot product: BLAS wakes a thread for every core for it.
+        variance = max(float(np.square(self.scores).sum()) / max(count, 1) - mean**2, 0.0)
         usual = PRIOR_SHARE * (K1 + 1) * sum(idf for _, _, idf in self._found)
         share = count / (count + PRIOR)
         return share * mean, max(float(np.sqrt(share * variance + (1 - share) * usual**2)), 1e-6)
