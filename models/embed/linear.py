@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Linear = Callable[[Tensor], Tensor]  # [N, in] -> [N, out]
+Kernel = Callable[[Tensor, Tensor], Linear]  # of a weight [out, in] and a bias [out]
 TYPICAL_ROWS = 512  # the layout is chosen for about this many tokens
 
 

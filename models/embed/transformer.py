@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.embed.folder import Recipe
-from models.embed.linear import DTYPES, Linear, linear
+from models.embed.linear import DTYPES, Kernel, Linear, linear
 from models.shapes import Activations, Sentences
 
 BUCKETS, FARTHEST = 32, 128  # of MPNet's relative positions
@@ -51,8 +51,9 @@ class Group:
 class Transformer:
     """Loaded weights. Holds nothing else, so threads may share it."""
 
-    def __init__(self, recipe: Recipe, tensors: Mapping[str, Tensor], precision: str) -> None:
+    def __init__(self, recipe: Recipe, tensors: Mapping[str, Tensor], precision: str, kernel: Kernel = linear) -> None:
         """Raises KeyError for a tensor that is missing."""
+        self._kernel = kernel
         self._recipe = recipe
         self._dtype = DTYPES[precision]
         table = "embeddings"
@@ -125,10 +126,10 @@ class Transformer:
         pairs = [_pair(tensors, name, self._dtype) for name in names]
         joined = (torch.cat([weight for weight, _ in pairs]), torch.cat([bias for _, bias in pairs]))
         return Block(
-            linear(*joined),
-            linear(*_pair(tensors, mixed, self._dtype)),
-            linear(*_pair(tensors, f"{layer}.intermediate.dense", self._dtype)),
-            linear(*_pair(tensors, f"{layer}.output.dense", self._dtype)),
+            self._kernel(*joined),
+            self._kernel(*_pair(tensors, mixed, self._dtype)),
+            self._kernel(*_pair(tensors, f"{layer}.intermediate.dense", self._dtype)),
+            self._kernel(*_pair(tensors, f"{layer}.output.dense", self._dtype)),
             (_pair(tensors, first, self._dtype), _pair(tensors, f"{layer}.output.LayerNorm", self._dtype)),
         )
 

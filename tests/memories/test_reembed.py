@@ -1,7 +1,10 @@
 """From one embedding model to another: nothing is lost, nothing is mixed, and whoever is killed goes on."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,11 @@ from memos.embedders.filling import BATCH, Filler
 from memos.embedders.tasks import EMBED, REEMBED, EmbedTask, FindUnembedded, ReembedTask
 from memos.generation.embedders import LocalEmbedder
 from memos.generation.port import Embedded, EmbedderUnavailable
+from memos.memories.service import RecallService
+from memos.recall.index import RecallIndex
+from memos.recall.query import Asked, Hit
 from tests.support.lab import Lab, lab
+from tests.support.live import settings_for
 from tests.support.postgres import Addresses, Cluster
 
 pytestmark = pytest.mark.anyio
@@ -216,3 +223,63 @@ async def test_the_switch_waits_for_whoever_is_writing(place: Lab) -> None:
         await store.lock(work, scope_id)
         with pytest.raises(Exception, match="lock"):
             place.look("SELECT id FROM recall_scopes WHERE id = %s FOR UPDATE NOWAIT", scope_id)
+
+
+async def test_kill_9_in_the_middle_loses_nothing(place: Lab) -> None:
+    for n in range(6 * BATCH):
+        await place.cube(f"memory {n}")
+    await run(place, EMBED, Only("hash-32"))
+    asked = [place.addresses.app, place.tenant, "hash-48", scope(place)["id"]]
+    for kills in range(1, 3):
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.memories.run_reembed", *asked, stdout=asyncio.subprocess.PIPE
+        )
+        assert worker.stdout is not None
+        for _ in range(2):  # the first batch is stored when the second begins
+            assert (await worker.stdout.readline()).strip() == b"batch"
+        worker.kill()
+        await worker.wait()
+        assert models(place) == {"hash-32": 6 * BATCH, "hash-48": kills * BATCH}
+    again = Only("hash-48")
+    await run(place, REEMBED, again)
+    assert sum(many for _, many in again.asked) == 4 * BATCH
+    assert models(place) == {"hash-48": 6 * BATCH}
+
+
+async def test_a_search_uses_one_model_from_end_to_end(place: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(2 * BATCH):
+        await place.cube(f"memory number {n}")
+    await run(place, EMBED, Only("hash-32"))
+    recall = RecallService(place.database, Only("hash-48"), settings_for(place.addresses, Path("unused")))  # type: ignore[arg-type]
+    seen: list[tuple[int | None, set[int]]] = []
+    search = RecallIndex.search
+
+    def noted(self: RecallIndex, asked: Asked, *rest: Any) -> list[Hit]:
+        hits = search(self, asked, *rest)
+        sizes = {len(hit.item.vector) for hit in hits if hit.item.vector is not None}
+        seen.append((None if asked.vector is None else len(asked.vector), sizes))
+        return hits
+
+    monkeypatch.setattr(RecallIndex, "search", noted)
+
+    async def searching() -> None:
+        asked = Asked(text="memory number 7", top_k=5)
+        found = await recall.search(place.tenant, user_id="ada", agent_id=None, asked=asked, count=False)
+        assert found.embedded
+        assert len(found.hits) == 5
+
+    async def always() -> None:
+        while True:
+            await searching()
+
+    await searching()
+    beside = asyncio.create_task(always())
+    await run(place, REEMBED, Only("hash-48", before=searching))
+    beside.cancel()
+    await asyncio.gather(beside, return_exceptions=True)
+    await searching()
+    await recall.stop()
+    asked_by = [size for size, _ in seen]
+    assert (asked_by[0], asked_by[-1]) == (32, 48)
+    assert asked_by == sorted(asked_by, key=lambda size: size or 0), "once switched, always the new one"
+    assert all(sizes <= {size} for size, sizes in seen), seen
