@@ -45,6 +45,27 @@ def load_hash(spec: str) -> Encoder:
     return encoder
 
 
+class Worker(Protocol):
+    async def embed(self, texts: Sequence[str], model: str | None = None, *, background: bool = False) -> Embedded: ...
+    async def aclose(self) -> None: ...
+
+
+class WorkerEmbedder:
+    """A model worker that only embeds, for a generator that answers by itself."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    async def embed(self, texts: Sequence[str], model: str | None = None, *, background: bool = False) -> Embedded:
+        return await self._worker.embed(texts, model, background=background)
+
+    def stats(self) -> dict[str, Any]:
+        return {"embedder": "the model worker's"}
+
+    async def aclose(self) -> None:
+        await self._worker.aclose()
+
+
 class LocalEmbedder:
     """Encoders in this process. `default` is the spec of who asks for none; `load` turns a spec into an encoder or
     raises CannotLoad; `prepare` runs once in each of the `threads` that encode."""

@@ -117,8 +117,8 @@ class GenerateRequest:
     """One question to one state. `recalled` are texts found by recall, most relevant first; temperature 0 is greedy;
     `top_k` 0 and `top_p` 1 leave every token in the draw; the answer ends before the first of the `stop` texts;
     `deltas` are mounted for this answer alone. `notes` say when and by whom each recalled text was said, for generators
-    that show it (`memos.generation.prompting`); the model worker is not sent them. `system` is what the application tells
-    the generator, for this answer alone."""
+    that show it (`memos.generation.prompting`); the model worker is not sent them. `system` is what the application
+    tells the generator, for this answer alone."""
 
     state: StateRef
     text: str

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 
 from memos.generation.echo import EchoEngine
-from memos.generation.embedders import ChosenEmbedder, LocalEmbedder
+from memos.generation.embedders import ChosenEmbedder, LocalEmbedder, WorkerEmbedder
 from memos.generation.encoder import HashEncoder, parsed
 from memos.generation.endpoint import EndpointEmbedder
 from memos.generation.in_process import InProcessGenerator
 from memos.generation.port import Generator
+from memos.generation.upstream import UpstreamGenerator
 from memos.generation.worker_client import ModelWorkerClient
 from memos.kit.blobs import Blobs
 from memos.kit.config import Settings
@@ -17,6 +18,8 @@ from memos.kit.errors import StartupError
 IN_PROCESS: Mapping[str, Callable[[], EchoEngine]] = {"echo": EchoEngine, "echo-2": lambda: EchoEngine(revision=2)}
 # Served by a model worker only: this process never loads a model.
 BY_WORKER = frozenset({"rxt"})
+# Answered by a server elsewhere; states are made by this process, and a worker, if there is one, only embeds.
+UPSTREAM = "openai"
 
 
 HASHED = "hash-384"  # where nothing is configured and no model is loaded
@@ -33,7 +36,7 @@ def build_embedder(spec: str, endpoints: EndpointEmbedder) -> ChosenEmbedder:
 
 
 def generator_names() -> list[str]:
-    return sorted({*IN_PROCESS, *BY_WORKER})
+    return sorted({*IN_PROCESS, *BY_WORKER, UPSTREAM})
 
 
 def build_generator(settings: Settings, blobs: Blobs) -> Generator:
@@ -45,13 +48,19 @@ def build_generator(settings: Settings, blobs: Blobs) -> Generator:
             hint=f"Set MEMOS_GENERATOR to one of: {', '.join(generator_names())}.",
         )
     endpoints = EndpointEmbedder(settings.embedder_api_key)
+    worker = None
     if settings.model_url is not None:
-        return ModelWorkerClient(
+        worker = ModelWorkerClient(
             settings.model_url,
             turn_timeout_s=settings.turn_timeout_s,
             embedder=settings.embedder,
             endpoints=endpoints,
         )
+    if name == UPSTREAM:
+        embedder = WorkerEmbedder(worker) if worker else build_embedder(settings.embedder or HASHED, endpoints)
+        return UpstreamGenerator(settings, blobs, embedder)
+    if worker is not None:
+        return worker
     if name in IN_PROCESS:
         engine = IN_PROCESS[name]()
         return InProcessGenerator(

@@ -44,6 +44,11 @@ class Settings(BaseSettings):
         "hash-384; unset: the first, or with --generator echo the last.",
     )
     embedder_api_key: SecretStr | None = Field(None, description="Sent to the endpoint that `embedder` names.")
+    upstream_url: str | None = Field(None, description="Of the generator openai: a server of OpenAI's protocol.")
+    upstream_model: str | None = Field(None, description="The model that it is asked for.")
+    upstream_api_key: SecretStr | None = Field(None, description="Sent to it.")
+    upstream_timeout_s: float = Field(60.0, gt=0, description="How long it may be silent.")
+    upstream_history_tokens: int = Field(4000, ge=0, description="Of the last turns of a conversation sent along.")
 
     database_url: str | None = Field(None, description="PostgreSQL as the application role; unset: embedded.")
     database_admin_url: str | None = Field(None, description="PostgreSQL as the owner, for migrations only.")
@@ -58,7 +63,7 @@ class Settings(BaseSettings):
     max_archive_bytes: int = Field(2**30, ge=1024, description="Largest archive that is taken in; more is 413.")
     max_history_bytes: int = Field(16 * 2**20, ge=1024, description="Largest request of a chat client; more is 413.")
     chat_retry_s: float = Field(
-        5.0, ge=0, description="A chat request repeated within it is a retry, unless the client says how often it tried."
+        5.0, ge=0, description="A chat request repeated within it is a retry, unless its client says otherwise."
     )
     max_input_chars: int = Field(32_000, ge=1, description="Longest input of one turn; more is 413.")
     max_concurrent_turns: int = Field(256, ge=1, description="Turns one API process runs at once; more is 429.")
