@@ -34,9 +34,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """`rank` counts from 1. `score`: larger is better; as measured on conversations, most answers have 0.5 to 1, and the
-    best of what does not answer has 0.45. 0 is a memory like any other; scores of different questions compare roughly.
-    `signals`: the parts of the score by name, empty unless asked for; they add up to it."""
+    """`rank` counts from 1. `score`: larger is better; as measured on conversations, most answers have 0.5 to 1, and
+    the best of what does not answer has 0.45; 0 is a memory like any other. Those of different questions compare
+    roughly. `signals`: the parts of the score by name, empty unless asked for; they add up to it."""
 
     item: Item
     score: float

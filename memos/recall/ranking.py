@@ -109,10 +109,20 @@ def _findable(view: View, masks: Masks, asked: Asked, question: Question) -> Fin
         known &= masks.of(guard, view)
     shown = known.copy()
     if not question.history:
-        shown &= ~columns.superseded[:end] & (columns.valid_to[:end] > asked.now)
+        shown &= (~columns.superseded[:end] & (columns.valid_to[:end] > asked.now)) | _so_then(view, question)
     for wish in wishes:
         shown &= masks.of(wish, view)
     return Findable(known, shown)
+
+
+def _so_then(view: View, question: Question) -> Mask:
+    """What was so at a time that is asked about, though it may be over now: from its beginning until it was over, and
+    what was replaced at an unknown time, at its beginning."""
+    at, until = view.columns.at[: view.end], view.columns.valid_to[: view.end]
+    found = np.zeros(view.end, np.bool_)
+    for start, end in question.when.spans:
+        found |= (at < end) & np.where(np.isfinite(until), until > start, at >= start)
+    return found
 
 
 def _parted(given: Filter | None) -> tuple[list[Filter], list[Filter]]:

@@ -62,7 +62,8 @@ Span = tuple[float, float]  # from, and up to but without; seconds
 @dataclass(frozen=True, slots=True)
 class When:
     """`asked`: a time is what is asked for. `spans`, `months` (1 to 12, of any year): when it was. `anchor`: before or
-    after what it was, in words. `history`: what is over is asked for, too."""
+    after what it was, in words. `history`: what is over is asked for, too.
+    A time that has passed asks for what was so then, and for nothing else that is over (`ranking`)."""
 
     asked: bool = False
     spans: tuple[Span, ...] = ()
@@ -88,8 +89,7 @@ def when(question: str, now: float) -> When:
                 rest = rest.replace(match.group(), " ", 1)
     named = _ANCHOR.search(rest)
     anchor = None if named is None else (_edge(named.group("edge")), named.group("what").strip())
-    over = any(end <= now for _, end in spans)
-    return When(asked, tuple(spans), frozenset(months), anchor, over or bool(_HISTORY.search(question)))
+    return When(asked, tuple(spans), frozenset(months), anchor, bool(_HISTORY.search(question)))
 
 
 def _within_calendar(read: Callable[[re.Match[str], datetime], Span | int | None], match: re.Match[str], now: datetime):  # type: ignore[no-untyped-def]
