@@ -13,6 +13,7 @@ from memos.console.routes import (
     overview,
     people,
     rules,
+    search,
     work,
 )
 from memos.console.session import Sessions
@@ -21,6 +22,6 @@ from memos.runtime import Runtime
 
 def install(app: FastAPI, runtime: Runtime) -> None:
     app.state.console = Console(Sessions(runtime.keys.digest_of))
-    for module in (entrance, overview, people, history, cubes, deeds, erasures, work, rules, chat):
+    for module in (entrance, overview, people, history, cubes, deeds, erasures, work, rules, search, chat):
         app.include_router(module.router)
     app.include_router(entrance.elsewhere)  # last: what no other address is

@@ -32,6 +32,7 @@ from memos.http.routes import (
     erasures,
     health,
     jobs,
+    memories,
     policies,
     timemachine,
     turns,
@@ -47,8 +48,8 @@ MOST_FIELDS = 200
 REST: dict[Any, APIRoute] = {
     route.endpoint: route
     for module in (
-        archives, audit, consolidations, conversations, cube_changes, cubes, deltas, erasures, health, jobs, policies,
-        timemachine, turns,
+        archives, audit, consolidations, conversations, cube_changes, cubes, deltas, erasures, health, jobs, memories,
+        policies, timemachine, turns,
     )
     for route in module.router.routes if isinstance(route, APIRoute)
 }  # fmt: skip

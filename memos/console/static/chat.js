@@ -85,6 +85,7 @@ document.addEventListener("DOMContentLoaded", () => {
         failed(article, data);
       } else if (name === "done") {
         await htmx.ajax("GET", `/console/turns/${data.id}`, { target: article, swap: "outerHTML" });
+        document.getElementById(data.id)?.scrollIntoView({ block: "end" });
         said.textContent = "Answered.";
       }
     }

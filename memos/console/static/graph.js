@@ -29,7 +29,7 @@ document.addEventListener("DOMContentLoaded", () => {
       { selector: 'edge[relation != "revises"][relation != "advances"]', style: {
         "line-color": colour("--accent"), "target-arrow-color": colour("--accent"), width: 1.6,
       } },
-      { selector: ":selected", style: { "border-width": 3, "border-color": colour("--accent") } },
+      { selector: "node:selected", style: { "overlay-color": colour("--accent"), "overlay-opacity": 0.3, "overlay-padding": 7 } },
     ];
   }
 
