@@ -140,16 +140,18 @@ ProposalId = Annotated[str, Path(pattern="^prop" + ID)]
 def claim_for(request: Request, runtime: Runtime, key: str | None, body: BaseModel | None) -> Claim:
     """What the key is claimed for: this method, path and body, whatever the body's spacing or order. The digest is
     keyed: what was asked for may be erased, and nobody shall test a guess at it."""
+    if key is None:
+        return Claim(key=None, request_sha256="", ttl_s=runtime.settings.idempotency_ttl_s)
     wanted: dict[str, Any] = {"method": request.method, "path": request.url.path}
     # A field sent as its default is one left out, so that a retry is still known after an upgrade that adds fields.
     wanted["body"] = body.model_dump(mode="json", exclude_defaults=True) if body is not None else None
     digest = runtime.keys.digest_of(canonical_json(wanted)).hex()
     actor = request.state.principal.actor
-    if key is not None and actor.kind == "person":
+    if actor.kind == "person":
         # Everybody who is limited has keys of their own: one that somebody else used as well opens no answer of theirs.
         whose = canonical_json(["idempotency", actor.user_id, actor.agent_id, key])
         key = runtime.keys.digest_of(whose).hex()
-    erased = "" if key is None else erased_key(runtime.keys.digest_of, key)
+    erased = erased_key(runtime.keys.digest_of, key)
     return Claim(key=key, request_sha256=digest, ttl_s=runtime.settings.idempotency_ttl_s, erased_key=erased)
 
 
