@@ -51,6 +51,11 @@ format: $(VENV)/.installed-dev ## format the code and mend what ruff can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+.PHONY: docs
+docs: $(VENV)/.installed-dev ## build the documentation into build/docs; open build/docs/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "== build/docs/index.html"
+
 .PHONY: constraints
 constraints: ## pin today's releases of everything anew, in constraints.txt
 	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
