@@ -22,6 +22,7 @@ from memos.cli.embedder import embedder_app
 from memos.cli.erase import erase
 from memos.cli.history import conversations, explain, fork, rollback, turns
 from memos.cli.lineage import lineage
+from memos.cli.mcp import mcp
 from memos.cli.past import asof, diff, merge
 from memos.cli.policies import policies_app
 from memos.cli.serve import serve
@@ -70,6 +71,7 @@ app.add_typer(grants_app, name="grants")
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(audit_app, name="audit")
 app.add_typer(tenants_app, name="tenants")
+command(app)(mcp)
 command(app)(doctor)
 app.add_typer(bench_app, name="bench")
 app.command("train")(train)

@@ -5,11 +5,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 import memos
 from memos.console.app import install as install_console
 from memos.http import openapi, problems
 from memos.http.audited import Audited
+from memos.http.mcp import PATH as MCP_PATH
+from memos.http.mcp import McpEndpoint
 from memos.http.middleware import BodyLimit, Observed, ReadableAddress, RequestId
 from memos.http.routes import (
     access,
@@ -63,6 +66,7 @@ def create_app(
                 await before_serving(runtime)
             yield
         finally:
+            await app.state.mcp.stop()
             await runtime.turns.stop()
             if background is not None:
                 await background.stop()
@@ -95,6 +99,8 @@ def create_app(
     ):
         app.include_router(module.router)
     install_console(app, runtime)
+    app.state.mcp = McpEndpoint(app, runtime)
+    app.router.routes.append(Route(MCP_PATH, app.state.mcp))
     app.add_middleware(Audited)
     larger = {archives.IMPORT_PATH: settings.max_archive_bytes, memories.PATH: settings.max_batch_bytes}
     larger[chats.PATH] = settings.max_history_bytes

@@ -10,10 +10,11 @@ from openai import OpenAI
 from tests.support.live import Live
 
 
-def openai(live: Live, *, key: str | None = None, url: str | None = None, retries: int = 0, **more: str) -> OpenAI:
-    address = f"{url or live.url}/v1"
+def openai(live: Live, *, key: str | None = None, url: str | None = None, retries: int = 0, **headers: str) -> OpenAI:
+    """`headers`: by their names, with _ for -."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
     return OpenAI(
-        base_url=address, api_key=key or live.key, max_retries=retries, timeout=30, default_headers=more, project=None
+        base_url=f"{url or live.url}/v1", api_key=key or live.key, max_retries=retries, timeout=30, default_headers=sent
     )
 
 

@@ -12,13 +12,13 @@ from tests.api.talk import held, look, of, post, turns
 from tests.chats.conftest import openai
 from tests.support.live import Live
 
-Messages = list[dict[str, Any]]
+Messages = list[Any]
 
 
 def ask(chat: OpenAI, user: str, messages: Messages, text: str, **more: Any) -> Any:
     """Says something in a conversation and keeps both in the client's history; the completion."""
     messages.append({"role": "user", "content": text})
-    answer = chat.chat.completions.create(model="memos", messages=messages, user=user, **more)  # type: ignore[call-overload]
+    answer = chat.chat.completions.create(model="memos", messages=messages, user=user, **more)
     messages.append({"role": "assistant", "content": answer.choices[0].message.content})
     return answer
 
@@ -62,7 +62,7 @@ def test_streaming_says_the_same_in_pieces(chat: OpenAI, user: str) -> None:
     messages: Messages = [{"role": "user", "content": "one two three four"}]
     with chat.chat.completions.create(
         model="memos", messages=messages, user=user, stream=True, stream_options={"include_usage": True}
-    ) as stream:  # type: ignore[call-overload]
+    ) as stream:
         chunks = list(stream)
     said = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices and chunk.choices[0].delta.content]
     assert len(said) > 3
@@ -93,7 +93,7 @@ def test_an_answer_made_anew_forks_before_it(chat: OpenAI, client: httpx2.Client
     messages: Messages = []
     for text in ("a", "b"):
         first = ask(chat, user, messages, text)
-    again = chat.chat.completions.create(model="memos", messages=messages[:3], user=user)  # type: ignore[arg-type]
+    again = chat.chat.completions.create(model="memos", messages=messages[:3], user=user)
     assert held(content(again)) == of("a")
     assert place(again) != place(first)
     assert place(again)[1] == 2
@@ -118,7 +118,7 @@ def test_a_history_from_elsewhere_is_taken_in(chat: OpenAI, client: httpx2.Clien
     assert [turn["output"] for turn in turns(client, place(answer)[0])][:2] == ["Welcome!", "said elsewhere"]
     assert place(ask(chat, user, messages, "d")) == (place(answer)[0], 5)
     cut = [*messages[:3], {"role": "user", "content": "not b"}]  # an edit within what was taken in
-    edited = chat.chat.completions.create(model="memos", messages=cut, user=user)  # type: ignore[arg-type]
+    edited = chat.chat.completions.create(model="memos", messages=cut, user=user)
     assert held(content(edited)) == of("", "a")
 
 
@@ -157,7 +157,7 @@ def test_a_named_conversation_goes_on_whatever_is_sent(
     live: Live, chat: OpenAI, client: httpx2.Client, user: str
 ) -> None:
     conversation = live.conversation(client, user)
-    with openai(live, **{"X-Memos-Conversation": conversation}) as named:
+    with openai(live, X_Memos_Conversation=conversation) as named:
         outputs = [content(ask(named, user, [], "yes")) for _ in range(3)]
     assert [held(output) for output in outputs] == [of(*["yes"] * number) for number in range(3)]
 
@@ -168,7 +168,7 @@ def test_another_users_conversation_does_not_exist(live: Live, client: httpx2.Cl
     before = turns(client, conversation)
     token = post(client, "/v1/tokens", {"user_id": user}).json()["token"]
     for key in (None, token):
-        guessing = openai(live, key=key, **{"X-Memos-Conversation": conversation})
+        guessing = openai(live, key=key, X_Memos_Conversation=conversation)
         with guessing, pytest.raises(NotFoundError) as refused:
             ask(guessing, user, [], "may I?")
         assert refused.value.code == "not_found"

@@ -36,7 +36,7 @@ def _lines(client: httpx2.Client, user: str) -> list[list[str]]:
 @pytest.mark.parametrize("cut", [0, 150, 700], ids=["before the answer", "within its head", "within it"])
 def test_the_clients_own_retry_joins(live: Live, proxy: Breaking, client: httpx2.Client, user: str, cut: int) -> None:
     proxy.cuts = [cut]
-    messages: list[dict[str, Any]] = []
+    messages: list[Any] = []
     with openai(live, url=proxy.url, retries=3) as flaky:
         first = ask(flaky, user, messages, "hello " * 200)
         assert proxy.broken == 1
@@ -61,26 +61,26 @@ def test_a_stream_that_broke_is_asked_for_again(live: Live, proxy: Breaking, cli
 
 def test_a_lost_answer_is_given_to_whoever_asks_again(live: Live, client: httpx2.Client, user: str) -> None:
     """The client went while the turn ran; it says that this is its first try, and it is the same request."""
-    body = {"model": "memos", "messages": [{"role": "user", "content": SLOW}], "user": user}
+    body: Any = {"model": "memos", "messages": [{"role": "user", "content": SLOW}], "user": user}
     with live.client() as leaving, pytest.raises(httpx2.ReadTimeout):
         leaving.post("/v1/chat/completions", json=body, timeout=0.3)
     (conversation,) = _conversations(client, user)
     lost = "SELECT lost_at FROM chat_turns WHERE conversation_id = %s AND lost_at IS NOT NULL"
     eventually(lambda: look(live, lost, conversation["id"]))
     with openai(live) as chat:
-        answer = chat.chat.completions.create(**body)  # type: ignore[call-overload]
+        answer = chat.chat.completions.create(**body)
     assert content(answer).endswith("one two three four five")
     assert _lines(client, user) == [[SLOW]]
 
 
 def test_the_same_request_at_once_is_one_turn(live: Live, chat: OpenAI, client: httpx2.Client, user: str) -> None:
-    messages: list[dict[str, Any]] = []
+    messages: list[Any] = []
     ask(chat, user, messages, "a")
     messages.append({"role": "user", "content": SLOW})
     with ThreadPoolExecutor(4) as pool:
         answers = list(
             pool.map(
-                lambda _: chat.chat.completions.create(model="memos", messages=messages, user=user),  # type: ignore[call-overload]
+                lambda _: chat.chat.completions.create(model="memos", messages=messages, user=user),
                 range(4),
             )
         )
@@ -92,7 +92,7 @@ def test_different_requests_at_once_do_not_share_a_line(
     live: Live, chat: OpenAI, client: httpx2.Client, user: str
 ) -> None:
     """Two tabs go on from one answer: each sees the turn before, and not the other's."""
-    messages: list[dict[str, Any]] = []
+    messages: list[Any] = []
     ask(chat, user, messages, "a")
 
     def go_on(number: int) -> Any:
@@ -114,7 +114,7 @@ def test_an_idempotency_key_decides(live: Live, chat: OpenAI, client: httpx2.Cli
 
 
 def test_a_client_that_says_nothing_retries_within_seconds(live: Live, client: httpx2.Client, user: str) -> None:
-    body = {"model": "memos", "messages": [{"role": "user", "content": "hello"}], "user": user}
+    body: Any = {"model": "memos", "messages": [{"role": "user", "content": "hello"}], "user": user}
     one, two = (client.post("/v1/chat/completions", json=body).json() for _ in range(2))
     assert one["memos"] == two["memos"]
     look(
@@ -127,14 +127,14 @@ def test_a_client_that_says_nothing_retries_within_seconds(live: Live, client: h
 
 def test_a_turn_that_failed_is_begun_anew(live: Live, chat: OpenAI, client: httpx2.Client, user: str) -> None:
     """A retry that joined a turn which then comes to nothing is answered all the same."""
-    messages = [{"role": "user", "content": SLOW}]
+    messages: Any = [{"role": "user", "content": SLOW}]
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(chat.chat.completions.create, model="memos", messages=messages, user=user)  # type: ignore[arg-type]
+        first = pool.submit(chat.chat.completions.create, model="memos", messages=messages, user=user)
         (conversation,) = eventually(lambda: _conversations(client, user))
         turn = under_way(client, conversation["id"], 1)
         second = chat.with_options(default_headers={"x-stainless-retry-count": "1"})
         with ThreadPoolExecutor(1) as other:
-            joining = other.submit(second.chat.completions.create, model="memos", messages=messages, user=user)  # type: ignore[arg-type]
+            joining = other.submit(second.chat.completions.create, model="memos", messages=messages, user=user)
             client.post(f"/v1/turns/{turn['id']}/cancel")
             answer = joining.result(30)
         first.result(30)
