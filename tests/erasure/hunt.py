@@ -4,17 +4,21 @@ and of the cluster, what SQL can read (which also decompresses), Redis, logs.
 A word that is to be erased begins with a mark of five letters that occurs nowhere else, so that a piece of it, as it
 stands in a compressed page, is found too; a word that stays begins with another. Hunted are the mark as it is, in any
 case, in hexadecimal (as bytes are dumped), in UTF-16 and at all three places that it can take in base64.
+
+A vector is made of words and tells of them: those of texts with the mark are hunted too, as they lie in memory and as
+they are dumped.
 """
 
 import base64
 import random
 import string
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
 from sqlalchemy import make_url
 
@@ -46,8 +50,9 @@ def forms(mark: str) -> dict[str, list[bytes]]:
 
 @dataclass
 class Found:
-    """How often, by store and form."""
+    """How often, by store and form. `vectors`: bytes that are hunted beside the mark."""
 
+    vectors: Sequence[bytes] = ()
     counts: Counter[str] = field(default_factory=Counter)
     places: set[str] = field(default_factory=set)
 
@@ -65,6 +70,10 @@ class Found:
             if times:
                 self.counts[f"{store}:{form}"] += times
                 self.places.add(place)
+        times = sum(data.count(vector) + lower.count(vector.hex().encode()) for vector in self.vectors)
+        if times:
+            self.counts[f"{store}:vector"] += times
+            self.places.add(place)
 
 
 def in_files(found: Found, folders: Iterable[Path], mark: str) -> Found:
@@ -84,11 +93,23 @@ def _in_file(found: Found, path: Path, mark: str) -> None:
             tail = b""
             while chunk := file.read(CHUNK):
                 found.look(store, str(path), tail + chunk, mark)
-                tail = chunk[-len(mark) * 4 :]
+                tail = chunk[-max(len(mark) * 4, *map(len, found.vectors), 0) :]
                 if any(pattern in tail.lower() for patterns in forms(mark).values() for pattern in patterns):
                     tail = b""  # counted already
     except FileNotFoundError:
         return  # a file of the log, or of a rewritten table, that has just gone
+
+
+def vectors(admin_url: str, mark: str, most: int = 12) -> list[bytes]:
+    """Of texts with the mark, those that no other text has: from their first number that is not zero to their last."""
+    address = make_url(admin_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as connection:
+        rows = connection.execute(
+            "SELECT e.vector FROM embeddings e JOIN memcube_versions v ON v.id = e.version_id GROUP BY e.vector "
+            "HAVING bool_and(v.content ILIKE %s) ORDER BY e.vector LIMIT %s", [f"%{mark}%", most],
+        ).fetchall()  # fmt: skip
+    found = [np.frombuffer(row[0], "<f4") for row in rows]
+    return [vector[np.flatnonzero(vector)[0] : np.flatnonzero(vector)[-1] + 1].tobytes() for vector in found]
 
 
 def in_sql(found: Found, admin_url: str, mark: str) -> Found:

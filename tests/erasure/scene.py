@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx2
 
-from tests.api.talk import eventually, post, say, settled, turns
+from tests.api.talk import eventually, look, post, say, settled, turns
 from tests.erasure.hunt import GONE, STAYS, words
+from tests.support.live import Live
 
 TURNS = "/v1/conversations/{}/turns"
 
@@ -131,3 +132,18 @@ def control(client: httpx2.Client, pairs: list[dict[str, str]]) -> bytes:
     view = settled(client, made)
     path = f"/v1/cubes/{view['state_cube_id']}/versions/{view['state_version']}/payload"
     return client.get(path).content
+
+
+def embedded(service: Live) -> None:
+    """Waits until every memory has its vector."""
+    lacking = (
+        "SELECT FROM memcubes m WHERE m.kind = 'plaintext' AND m.lifecycle = 'activated' AND NOT EXISTS "
+        "(SELECT FROM embeddings e WHERE e.version_id = m.head_version_id) LIMIT 1"
+    )
+    eventually(lambda: not look(service, lacking), 60)
+
+
+def indexed(service: Live, mark: str) -> list[str]:
+    """What the indexes in memory hold of the marked words."""
+    held = [entry.index.index for entry in service.app.state.runtime.recall._following.cache._entries.values()]
+    return [item.text for index in held for item in index._rows.items if item is not None and mark in item.text.lower()]

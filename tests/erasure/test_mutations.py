@@ -18,12 +18,15 @@ from memos.erasure.quotes import Quotes
 from memos.erasure.stores import store
 from memos.erasure.stores.blobs import BlobStore
 from memos.erasure.stores.conversations import TitleStore
+from memos.erasure.stores.embeddings import EmbeddingStore
+from memos.erasure.stores.episodes import EpisodeStore
 from memos.erasure.stores.keys import KeyStore
 from memos.generation.state_cache import StateCache
 from memos.kit.ids import new_id
+from memos.memories.service import RecallService
 from tests.api.talk import eventually, look, post
-from tests.erasure.hunt import Found, in_files, in_sql
-from tests.erasure.scene import Scene, Told
+from tests.erasure.hunt import Found, in_files, in_sql, vectors
+from tests.erasure.scene import Scene, Told, embedded, indexed
 from tests.support.live import Live, serve
 from tests.support.postgres import Cluster
 
@@ -108,6 +111,21 @@ def states_stay_in_memory(patch: Patch, service: Live) -> None:
     patch.setattr(StateCache, "forget", lambda *arguments: 0)
 
 
+@mutation("dump")
+def episodes_are_kept(patch: Patch, service: Live) -> None:
+    patch.setattr(EpisodeStore, "reach", nothing_reached)
+
+
+@mutation("dump")
+def vectors_are_kept(patch: Patch, service: Live) -> None:
+    patch.setattr(EmbeddingStore, "reach", nothing_reached)
+
+
+@mutation("index")
+def indexes_stay_in_memory(patch: Patch, service: Live) -> None:
+    patch.setattr(RecallService, "forget", lambda *arguments: None)
+
+
 @mutation("tables", rewrites=True)
 def tables_are_not_rewritten(patch: Patch, service: Live) -> None:
     patch.setattr(physical, "rewrite", nothing)
@@ -147,13 +165,18 @@ def _left(service: Live, cluster: Cluster, mark: str, *, rewrites: bool) -> set[
         _orphan(service, parts, mark)
         look(service, "ANALYZE turns")
         cached = _hashes(service, [whole, *whole.forks])
+        embedded(service)
+        gone = vectors(service.database.admin, mark)
+        assert gone
+        assert indexed(service, mark)
         # One that does not come to its end keeps the next one waiting.
         signed = all(_signed(client, erasure) for told in (whole, parts) for erasure in scene.erase(told))
-        found = in_sql(Found(), service.database.admin, mark)
+        found = in_sql(Found(gone), service.database.admin, mark)
         look(service, "CHECKPOINT")
         in_files(found, [service.data_dir, *([cluster.server.cluster] if rewrites else [])], mark)
         held = set(service.app.state.runtime.generator._cache._entries)
-        return found.stores() | (set() if signed else {"not signed"}) | ({"cache"} if held & cached else set())
+        unseen = {"cache": held & cached, "index": indexed(service, mark), "not signed": not signed}
+        return found.stores() | {name for name, is_so in unseen.items() if is_so}
 
 
 def _signed(client: Any, erasure_id: str) -> bool:
@@ -193,6 +216,6 @@ def test_a_mutation_is_caught(
     wanted = MUTATIONS[name]
     service = services[wanted.rewrites]
     wanted.mutate(monkeypatch, service)
-    mark = f"vexq{'cdefghijklmnop'[list(MUTATIONS).index(name)]}"
+    mark = f"vexq{'cdefghijklmnoprstu'[list(MUTATIONS).index(name)]}"
     found = _left(service, own_cluster, mark, rewrites=wanted.rewrites)
     assert found & wanted.caught_by, f"{name} went unnoticed by {set(wanted.caught_by)}; noticed were {found}"

@@ -10,16 +10,16 @@ import pytest
 
 from memos.kernel.version import broken_links
 from tests.api.talk import chain, look, post, problem
-from tests.erasure.hunt import GONE, STAYS, Found, in_files, in_sql
-from tests.erasure.scene import Scene, control
+from tests.erasure.hunt import GONE, STAYS, Found, in_files, in_sql, vectors
+from tests.erasure.scene import Scene, control, embedded, indexed
 from tests.support.live import Live, serve
 from tests.support.postgres import Cluster
 
 SEED = 20261124
 
 
-def hunted(service: Live, places: list[Path], mark: str = GONE) -> Found:
-    found = in_sql(Found(), service.database.admin, mark)
+def hunted(service: Live, places: list[Path], gone: list[bytes], mark: str = GONE) -> Found:
+    found = in_sql(Found(gone), service.database.admin, mark)
     look(service, "CHECKPOINT")
     return in_files(found, places, mark)
 
@@ -47,14 +47,19 @@ def test_nothing_is_left_and_what_goes_on_never_heard_it(
         whole = scene.converse(whole=True, fork=True, user_goes=True)
         parts, forked = scene.converse(), scene.converse(fork=True)
         sampled(service)
-        before = hunted(service, places)
+        embedded(service)
+        gone = vectors(service.database.admin, GONE)
+        before = hunted(service, places, gone)
         assert before.stores() >= {"dump", "samples", "tables", "log of changes", "blobs"}, before.counts
+        assert before.counts.keys() >= {"dump:vector", "tables:vector", "log of changes:vector"}, before.counts
+        assert indexed(service, GONE)
         assert in_sql(Found(), service.database.admin, STAYS).total
 
         ended = [scene.ended(id) for told in (whole, parts, forked) for id in scene.erase(told)]
 
-        after = hunted(service, places)
+        after = hunted(service, places, gone)
         assert after.total == 0, (after.counts, sorted(after.places))
+        assert not indexed(service, GONE)
         assert GONE not in "".join(capfd.readouterr()).lower()
         for told in (parts, forked, *forked.forks):
             cube = client.get(f"/v1/conversations/{told.id}").json()["state_cube_id"]
