@@ -3,7 +3,8 @@
 One client takes turns of the echo generator, which computes nothing to speak of, from `memos serve`; after each turn,
 and after the memory has taken it in, the same machine and database run a bare loop of the two commits that a turn needs
 at least: insert a row, commit, update it and insert another, commit. Interleaved, so that both meet the same load.
-Published is the ratio of the two, for `eventual`; `latest` apart. CPU is of the API process, Postgres not included.
+Published is the ratio of the two, for `eventual`; `latest`, and turns that recall nothing, apart. CPU is of the API
+process, Postgres not included.
 """
 
 import argparse
@@ -25,6 +26,11 @@ from tests.support.topology import Topology, embedded
 from tests.support.writers import Client, conversations
 
 GOAL = 3.0
+SERIES: dict[str, dict[str, Any]] = {
+    "eventual": {"consistency": "eventual"},
+    "latest": {"consistency": "latest"},
+    "recall_off": {"consistency": "eventual", "recall": {"top_k": 0}},
+}
 _TABLES = """
     CREATE TABLE bare_turns (id text PRIMARY KEY, conversation_id text NOT NULL, input text NOT NULL, output text);
     CREATE TABLE bare_jobs (id text PRIMARY KEY, turn_id text NOT NULL)"""
@@ -50,12 +56,12 @@ def measure(topology: Topology, turns: int) -> dict[str, Any]:
     results: dict[str, Any] = {}
     with connect(topology.admin_url) as watching, connect(topology.admin_url) as bare:
         bare.execute(_TABLES)
-        for consistency in ("eventual", "latest"):
+        for name, options in SERIES.items():
             turn_ms, bare_ms, cpu_ms = [], [], []
             phases: dict[str, list[float]] = {}
             conversation = conversations(client, 1)[0]
             for number in range(-20, turns):
-                used_s, took_s, answer = _turn(client, conversation, consistency, service.pid)
+                used_s, took_s, answer = _turn(client, conversation, options, service.pid)
                 _settle(watching)
                 spent_s = _two_commits(bare)
                 if number < 0:
@@ -66,10 +72,10 @@ def measure(topology: Topology, turns: int) -> dict[str, Any]:
                 for phase, spent in answer["timings_ms"].items():
                     phases.setdefault(phase, []).append(spent)
             ours, floor = spread(turn_ms), spread(bare_ms)
-            results[consistency] = {
+            results[name] = {
                 "turn_ms": ours,
                 "two_commits_ms": floor,
-                "ratio": {name: round(ours[name] / floor[name], 2) for name in ("median", "p95")},
+                "ratio": {share: round(ours[share] / floor[share], 2) for share in ("median", "p95")},
                 "api_cpu_ms": spread(cpu_ms),
                 "phases_ms": {phase: spread(values) for phase, values in phases.items()},
             }
@@ -77,9 +83,9 @@ def measure(topology: Topology, turns: int) -> dict[str, Any]:
     return {"goal_ratio": GOAL, "reached": all(value <= GOAL for value in reached.values())} | results
 
 
-def _turn(client: Client, conversation: str, consistency: str, pid: int) -> tuple[float, float, dict[str, Any]]:
+def _turn(client: Client, conversation: str, options: dict[str, Any], pid: int) -> tuple[float, float, dict[str, Any]]:
     """(CPU seconds of the API until it answered, seconds, answer)."""
-    body = {"input": f"hello {uuid4().hex}", "consistency": consistency}
+    body = {"input": f"hello {uuid4().hex}", **options}
     cpu_s, began_s = _cpu_s(pid), time.perf_counter()
     status, data = client.post(f"/v1/conversations/{conversation}/turns", body, uuid4().hex)
     took_s, used_s = time.perf_counter() - began_s, _cpu_s(pid) - cpu_s
