@@ -63,6 +63,10 @@ class RecallIndex:
         """What a search that begins now works on."""
         return self._view
 
+    @property
+    def vectors(self) -> VectorIndex:
+        return self._vectors
+
     def row(self, cube_id: str) -> int:
         """Raises KeyError."""
         return self._rows.by_cube[cube_id]

@@ -45,12 +45,12 @@ def ranked(view: View, meaning: Meaning, masks: Masks, asked: Asked, weights: Ma
     if asked.top_k <= 0 or not view.count:
         return []
     question = read(asked, view)
-    findable = _findable(view, masks, asked, question)
+    may = findable(view, masks, asked, question)
     lexical = Lexical(view, question.words)
-    rows = _looked_at(view, findable, meaning, lexical, asked.top_k)
+    rows = _looked_at(view, may, meaning, lexical, asked.top_k)
     if not len(rows):
         return []
-    found = signals(Scene(view, question, lexical, meaning, rows, findable.known), weights)
+    found = signals(Scene(view, question, lexical, meaning, rows, may.known), weights)
     total = np.zeros(len(rows))
     for values in found.values():
         total += values
@@ -66,9 +66,9 @@ def ranked(view: View, meaning: Meaning, masks: Masks, asked: Asked, weights: Ma
 
 def candidates(view: View, masks: Masks, asked: Asked, most: int) -> list[str]:
     question = read(asked, view)
-    findable = _findable(view, masks, asked, question)
+    may = findable(view, masks, asked, question)
     lexical = Lexical(view, question.words)
-    items = [view.items[row] for row in _best_by_words(lexical, findable.shown, most).tolist()]
+    items = [view.items[row] for row in _best_by_words(lexical, may.shown, most).tolist()]
     return [item.version_id for item in items if item is not None]
 
 
@@ -101,7 +101,7 @@ def _parts(found: Mapping[str, Values], place: int, again: float) -> dict[str, f
     return {name: part for name, part in (parts | {"repeats": again / SCALE}).items() if part}
 
 
-def _findable(view: View, masks: Masks, asked: Asked, question: Question) -> Findable:
+def findable(view: View, masks: Masks, asked: Asked, question: Question) -> Findable:
     columns, end = view.columns, view.end
     known = columns.alive[:end] & (columns.expires_at[:end] > asked.now)
     guards, wishes = _parted(asked.filters)
