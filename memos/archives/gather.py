@@ -60,7 +60,8 @@ async def _chosen(work: UnitOfWork, wanted: ExportRequest) -> tuple[Subject, lis
         conversations = await store.conversations_of_user(work, wanted.user_id)
     elif isinstance(wanted, ExportConversation):
         subject = Subject(kind="conversation", ids=[wanted.conversation_id])
-        cubes, conversations = [], [wanted.conversation_id]
+        conversations = [wanted.conversation_id]
+        cubes = await store.episodes_of(work, await store.with_parents(work, conversations))
     else:
         subject = Subject(kind="cubes", ids=sorted(set(wanted.cube_ids)))
         cubes = await store.cubes_by_id(work, subject.ids)

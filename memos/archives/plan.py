@@ -42,6 +42,7 @@ class Plan:
     edges: list[tuple[str, str, str]] = field(default_factory=list)
     reads: list[Columns] = field(default_factory=list)
     events: list[Columns] = field(default_factory=list)
+    episodes: list[tuple[str, str]] = field(default_factory=list)  # cubes, each with the turn whose words it is
     blobs: dict[str, str] = field(default_factory=dict)
     pending: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # turns to be taken in
     rebuilding: list[str] = field(default_factory=list)
@@ -145,6 +146,9 @@ class _Planner:
             **row.model_dump(), **self._renamed(row, "conversation_id"), "id": new, "user_id": self._whose(row.user_id),
             "context": self._everywhere(row.context), "head_version_id": head["id"], "head_number": head["number"],
         })  # fmt: skip
+        turn_id = self._plan.names.get(str(self._kept[row.id][0].metadata.get("turn")))
+        if turn_id is not None and turn_id.startswith("turn_") and row.kind == "plaintext":
+            self._plan.episodes.append((new, turn_id))
         for event in events:
             renamed = {"id": new_id("event"), "cube_id": new, "details": self._everywhere(event.details)}
             self._plan.events.append({**event.model_dump(), **renamed})
@@ -173,7 +177,7 @@ class _Planner:
             "nonce": nonce,
             "commitment": commitment(nonce, previous["payload_sha256"]),
             "written": None,
-            "metadata": {
+            "metadata": (previous["metadata"] if cube.kind == "plaintext" else {}) | {
                 "archive": self._archive.manifest.sha256, "cube_id": cube.id, "version_id": last.id, "hash": last.hash,
             },
             "epoch": previous["epoch"] if conversation is None else conversation.epoch,

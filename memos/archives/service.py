@@ -27,6 +27,7 @@ from memos.kit.blobs import BlobMissing, Blobs
 from memos.kit.db import Database
 from memos.kit.unit_of_work import UnitOfWork
 from memos.kit.wakeups import OUTBOX, Wakeups
+from memos.memories.episodes import EMBED
 from memos.outbox import store as outbox
 from memos.turns.service import ADVANCE
 
@@ -120,6 +121,7 @@ def _effect(archive: Archive, made: Plan, by: str) -> Callable[[UnitOfWork], Awa
             cubes.insert_edge(work, child_id=child, parent_id=parent, relation=relation)
         await store.insert_reads(work, made.reads)
         await store.insert_events(work, made.events)
+        await store.name_turns(work, made.episodes)
         for cube in made.cubes:
             details = {"archive": archive.manifest.sha256, "version_id": cube["head_version_id"]}
             changes.record(work, cube["id"], "change", reason="imported", by=by, details=details)
@@ -127,6 +129,8 @@ def _effect(archive: Archive, made: Plan, by: str) -> Callable[[UnitOfWork], Awa
             await outbox.record_many(work, task=ADVANCE, subject=conversation_id, turn_ids=turn_ids)
         for conversation_id in made.rebuilding:
             await outbox.record(work, task=ADVANCE, subject=conversation_id, turn_id=None)
+        for scope_id in await store.scopes_of(work, [cube["id"] for cube in made.cubes]):
+            await outbox.record(work, task=EMBED, subject=scope_id, turn_id=None)
         return _told(archive, made)
 
     return write_all

@@ -91,11 +91,23 @@ _INSERT_EVENT = text("""
       created_by)
     VALUES (:tenant_id, :id, :cube_id, :event, :from_lifecycle, :to_lifecycle, :reason, :details, :created_at,
       :created_by)""")
+_NAME_TURN = text("UPDATE memcubes SET turn_id = :turn_id WHERE id = :cube_id")
+_SCOPES_OF = text(
+    "SELECT DISTINCT scope_id AS id FROM memcubes WHERE id = ANY(:ids) AND scope_id IS NOT NULL ORDER BY 1"
+)
+# The memories that turns of these conversations became.
+_EPISODES_OF = text("""
+    SELECT m.id, m.conversation_id FROM memcubes m JOIN turns t ON t.id = m.turn_id
+    WHERE t.conversation_id = ANY(:ids) AND m.lifecycle <> 'erased' ORDER BY m.id""")
 JSON = ("metadata", "context", "timings_ms", "error", "details")
 
 
 async def cubes_of_user(work: UnitOfWork, user_id: str) -> Sequence[RowMapping]:
     return await work.all(_CUBES_OF_USER, user_id=user_id)
+
+
+async def episodes_of(work: UnitOfWork, conversation_ids: Sequence[str]) -> Sequence[RowMapping]:
+    return await work.all(_EPISODES_OF, ids=list(conversation_ids))
 
 
 async def cubes_by_id(work: UnitOfWork, ids: Sequence[str]) -> Sequence[RowMapping]:
@@ -165,6 +177,15 @@ async def settle_turns(work: UnitOfWork, rows: Sequence[Mapping[str, Any]]) -> N
 
 async def insert_reads(work: UnitOfWork, rows: Sequence[Mapping[str, Any]]) -> None:
     await work.run_many(_INSERT_READ, _adapted(work, rows))
+
+
+async def name_turns(work: UnitOfWork, episodes: Sequence[tuple[str, str]]) -> None:
+    """Says of cubes whose words they are, once both are there."""
+    await work.run_many(_NAME_TURN, [{"cube_id": cube_id, "turn_id": turn_id} for cube_id, turn_id in episodes])
+
+
+async def scopes_of(work: UnitOfWork, cube_ids: Sequence[str]) -> list[str]:
+    return [row["id"] for row in await work.all(_SCOPES_OF, ids=list(cube_ids))]
 
 
 async def insert_events(work: UnitOfWork, rows: Sequence[Mapping[str, Any]]) -> None:

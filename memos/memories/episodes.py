@@ -64,6 +64,6 @@ def _episode(turn: Said, role: Role) -> NewText:
         origin=role,
         semantic_type=EPISODE,
         valid_from=turn.at,
-        metadata=version_metadata({}, speaker=role, thread=turn.conversation_id, role=role),
+        metadata=version_metadata({}, speaker=role, thread=turn.conversation_id, role=role) | {"turn": turn.turn_id},
         turn_id=turn.turn_id,
     )
