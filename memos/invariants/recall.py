@@ -1,5 +1,6 @@
 """What recall goes by: the scopes of memories, their stamps, their vectors, and the turns that episodes are of."""
 
+from functools import partial
 from typing import ClassVar
 
 from sqlalchemy import RowMapping
@@ -12,16 +13,17 @@ from memos.kit.unit_of_work import UnitOfWork
 
 @register
 class RecallIsWhole(Plain):
-    """A memory without a scope, or with a stamp that its scope has not reached, is one that an index never hears of."""
+    """One that is in no scope, or has a stamp that its scope has not reached, is one that no index hears of."""
 
     name: ClassVar[str] = "recall_is_whole"
     what: ClassVar[str] = "Every living memory is in its owner's scope and stamped, with its vectors and nobody else's."
 
     async def check(self, work: UnitOfWork) -> list[Finding]:
-        found = []
-        for row in await next_part(work, self.name, store.not_in_recall):
-            found.append(Finding(row["id"], _stamp(row) if row["out_of_scope"] or row["ahead"] else _vectors(row)))
-        return found
+        ask = partial(store.not_in_recall, late_s=QUEUED_S)
+        return [
+            Finding(row["id"], _stamp(row) if row["out_of_scope"] or row["ahead"] else _vectors(row))
+            for row in await next_part(work, self.name, ask)
+        ]
 
 
 def _stamp(row: RowMapping) -> str:
