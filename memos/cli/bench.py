@@ -1,6 +1,7 @@
 """`memos bench`: measures. What computes with a model is a process of its own; nothing of the model is imported here.
 
 `memos bench rxt` runs the probes of `models.probes`: it shows how far they are, and prints what they found.
+`memos bench store` runs `benchmarks.store`, which is in the repository and not in the installed package.
 `memos bench recall` asks questions whose evidence is known of the recall index; `models.embed` makes the vectors.
 """
 
@@ -35,6 +36,13 @@ class ModelsNotInstalled(StartupError):
 
     code = "models_not_installed"
     hint = "Install them: pip install 'memos[all]'."
+
+
+class NotInTheRepository(StartupError):
+    """This measurement is run from a checkout of the repository."""
+
+    code = "not_in_the_repository"
+    hint = "Clone memos, install it with `make setup`, and run the command in its folder."
 
 
 class BenchFailed(StartupError):
@@ -101,6 +109,32 @@ def bench_recall(
         session.emit(found, lambda: _render_recall(found))
 
 
+@bench_app.command("store")
+def bench_store(
+    only: Annotated[
+        str | None, typer.Option("--only", help="Parts, with commas between: index,peers,adds,rest,users,kill9.")
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="A million memories too, and peers at a hundred thousand.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")] = False,
+) -> None:
+    """Measures what adding and searching memories cost, beside a bare endpoint and peers in their own environments."""
+    session = Session(None, None, None, as_json)
+    with reported(session):
+        if importlib.util.find_spec("benchmarks") is None:
+            raise NotInTheRepository("there is no `benchmarks` here")
+        given = ([] if only is None else ["--only", only]) + (["--full"] if full else [])
+        status, printed = _run(session, [sys.executable, "-m", "benchmarks.store", *given])
+        if status:
+            raise typer.Exit(status)
+        try:
+            found = json.loads(printed)
+        except ValueError as error:
+            raise BenchFailed from error
+        session.emit(found, lambda: _render_store(found))
+
+
 def _need(packages: Sequence[str]) -> None:
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
@@ -145,6 +179,16 @@ def _render(found: dict[str, Any]) -> "RenderableType":
         columns = ("probe", "case", "measure", *(TITLES.get(name, name) for name in names), "questions")
         parts.append(table(columns, [_cells(row, names) for row in rows], whole=columns))
     return Group(*parts)
+
+
+def _render_store(found: dict[str, Any]) -> "RenderableType":
+    from memos.cli.tables import table
+
+    rows: list[list[str]] = []
+    for name, ratio in found["ratios"].items():
+        for other, value in ratio.items() if isinstance(ratio, dict) else [("", ratio)]:
+            rows.append([" ".join(filter(None, (name, other))).replace("_", " "), str(value)])
+    return table(("ours to theirs, within this run", "ratio"), rows, whole=("ratio",))
 
 
 def _by_parties(rows: Sequence[dict[str, Any]]) -> list[tuple[list[str], list[dict[str, Any]]]]:

@@ -104,3 +104,26 @@ def test_without_its_packages_it_says_what_to_install(missing: str, monkeypatch)
     done = invoke("bench", "rxt")
     assert done.code == 1
     assert f"models_not_installed: these packages are not installed: {missing}" in done.err
+
+
+def test_the_stores_ratios_become_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"ratios": {"single_adds_to_bare_endpoint": 0.71, "search_600": {"to_faiss_flat": 3.5}}}
+    given: list[list[str]] = []
+
+    def run(session: object, command: list[str]) -> tuple[int, str]:
+        given.append(command[1:])
+        return 0, json.dumps(found)
+
+    monkeypatch.setattr("memos.cli.bench._run", run)
+    done = invoke("bench", "store", "--only", "index,adds", "--full")
+    assert done.code == 0, done.err
+    assert given == [["-m", "benchmarks.store", "--only", "index,adds", "--full"]]
+    assert all(word in done.out for word in ("single adds to bare endpoint", "0.71", "search 600 to faiss flat", "3.5"))
+    assert json.loads(invoke("bench", "store", "--json").out) == found
+
+
+def test_the_store_is_measured_from_a_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    done = invoke("bench", "store")
+    assert done.code != 0
+    assert "checkout" in done.err
