@@ -118,6 +118,8 @@ async def test_a_switch_moves_everything_and_drops_the_old(place: Lab) -> None:
     after = scope(place)
     assert (after["embedder"].split("@")[0], after["next_embedder"]) == ("hash-48", None)
     assert after["revision"] > before
+    (newest,) = place.look("SELECT max(revision) AS revision FROM embeddings")
+    assert after["revision"] > newest["revision"], "the switch itself is a change that every index hears of"
     assert after["embedded_revision"] == after["revision"]
 
 
@@ -150,6 +152,24 @@ async def test_what_is_written_meanwhile_is_in_both(place: Lab) -> None:
     only = Only("hash-48")
     only.before = write
     await run(place, REEMBED, only)
+    assert models(place) == {"hash-48": 2}
+
+
+async def test_what_is_written_at_the_last_moment_is_seen_before_the_switch(
+    place: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await place.cube("the first")
+    await run(place, EMBED, Only("hash-32"))
+    earlier, late = Filler.earlier, ["written when all seemed done"]
+
+    async def noted(self: Filler, *args: Any, **more: Any) -> bool:
+        done = await earlier(self, *args, **more)
+        if late:
+            await place.cube(late.pop())
+        return done
+
+    monkeypatch.setattr(Filler, "earlier", noted)
+    await run(place, REEMBED, Only("hash-48"))
     assert models(place) == {"hash-48": 2}
 
 
