@@ -21,18 +21,26 @@ _SAID = re.compile(r"<link\b[^>]*\brel=\"(?:canonical|next|prev)\"[^>]*>")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """The navigation takes every decision and every page of the REST reference by itself."""
+    """The navigation takes every decision, every guide and every page of the REST reference by itself."""
     decisions = sorted((ROOT / "docs/decisions").glob("*.md"))
     rest_pages = sorted(rest.pages(_document()))
     for section in config.nav or ():
         for title, entries in section.items():
             if title == "Decisions":
                 section[title] = [f"decisions/{path.name}" for path in decisions]
+            if title == "Guides":
+                section[title] = [*entries, *_guides(set(entries))]
             if title == "Reference":
                 nouns = [name for name in rest_pages if name not in ("index.md", rest.VALUES)]
                 listed = ["index.md", *nouns, rest.VALUES]
                 section[title] = [{"REST": [f"reference/rest/{name}" for name in listed]}, *entries]
     return config
+
+
+def _guides(known: set[str]) -> list[str]:
+    """Guides that the navigation does not name."""
+    found = sorted(f"guides/{path.name}" for path in (ROOT / "docs/guides").glob("*.md"))
+    return [name for name in found if name not in known]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
