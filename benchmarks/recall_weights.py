@@ -3,9 +3,9 @@
     python -m benchmarks.recall_weights DATA --vectors FILE
 
 Weights are fitted on all scopes of DATA but one (a linear model under softmax: which memory of the scope is the
-evidence), and the one left out is ranked by them; each scope is left out once. Printed beside it: the weights that are
-shipped. The choice of signals is not part of the fit: they were chosen on all scopes of LoCoMo's half, so only the weights
-are held out. Signals that such data do not exercise keep the weight that is shipped.
+evidence), and the one left out is ranked by them; each scope is left out once. Printed beside it: the weights that
+are shipped. The choice of signals is not part of the fit: they were chosen on all scopes of LoCoMo's half, so only the
+weights are held out. Signals that such data do not exercise keep the weight that is shipped.
 """
 
 import argparse

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memos.recall import index as index_module
 from memos.recall.filters import MOST_CLAUSES, MOST_DEPTH, BadFilter, parse
 from memos.recall.items import Item
 from tests.recall.making import NOW, ask, index_of, item, items
@@ -113,6 +114,18 @@ def test_a_value_that_changes_in_place_is_followed() -> None:
     index.put([item(1, "a dog", tags=("new",))])
     assert ask(index, "dog", filters=old) == []
     assert len(ask(index, "dog", filters=new)) == 1
+
+
+def test_a_row_that_is_given_again_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "LEAST_DEAD", 0)
+    index = index_of(item(1, "a dog", tags=("old",)), item(2, "a cat", tags=("old",)))
+    old = parse({"tags": "old"})
+    assert len(ask(index, "dog", filters=old)) == 2
+    row = index.row("cube_0001")
+    index.remove(["cube_0001"])
+    index.put([item(3, "a dog", tags=("new",))])
+    assert index.row("cube_0003") == row
+    assert [hit.item.cube_id for hit in ask(index, "dog", filters=old)] == ["cube_0002"]
 
 
 class OnlyEven:
