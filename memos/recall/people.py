@@ -8,7 +8,8 @@ Notable choices:
 * A speaker is meant by one word of the name that is nobody else's, or by its beginning from three letters on ("Mel" for
   Melanie). A name that is an everyday word ("Will", "May") counts where it has a capital and does not begin
   the question.
-* "I" and "my" are the user's, "you" and "your" the assistant's, in a scope that knows roles.
+* In a scope that knows roles, what "you told me" was said by the assistant, and what "I" or "my" is about by the user.
+  "Can you tell me ..." is only politeness.
 """
 
 import re
@@ -26,6 +27,17 @@ MOST_NAMES = 2_000  # beyond, beginnings of names are not looked for
 _PART = re.compile(r"[^\W_]+")
 _WORD = re.compile(r"([^\W_]+)(['\u2019]s\b)?")
 _ASKER = re.compile(r"\b(i|me|my|mine|myself)\b", re.IGNORECASE)
+_POLITE = re.compile(
+    r"^\W*(?:(?:can|could|would|will) you|please)(?: please)? "
+    r"(?:remind|tell|show|give|help|let)(?: (?:me|us))?(?: know)?\b",
+    re.IGNORECASE,
+)
+_TOLD = re.compile(
+    r"\byou(?:'ve| have| had| ever| just| also| did)*\s+(?:\w+\s+)?"
+    r"(?:recommend|suggest|t(?:ell|old)|sa(?:y|id)|mention|g[ai]ve|provid|list|explain|describ|wr[io]te|advi[sc]|propos|"
+    r"show|call|find|found|ma[kd]e)",
+    re.IGNORECASE,
+)
 _ASKED = re.compile(r"\b(you|your|yours|yourself)\b", re.IGNORECASE)
 
 
@@ -91,6 +103,9 @@ class Names:
 
 
 def role_of(question: str) -> str | None:
+    question = _POLITE.sub("", question.replace("\u2019", "'"))
+    if _TOLD.search(question):
+        return "assistant"
     if _ASKER.search(question):
         return "user"
     return "assistant" if _ASKED.search(question) else None

@@ -39,6 +39,7 @@ _N = (
 _UNIT = r"(?P<unit>day|week|month|year)s?\b"
 _ASKED = re.compile(
     r"^\W*(?:and\s+)?(?:when|since when|until when|how long|how (?:recently|often)|"
+    r"how many (?:days|weeks|months|years)|"
     r"(?:in |on |at |during )?(?:what|which) (?:date|day|week|weekend|month|year|time|season))\b",
     re.IGNORECASE,
 )

@@ -47,7 +47,10 @@ def test_a_name_of_two_is_nobodys() -> None:
     ("question", "role"),
     [
         ("Where do I live?", "user"),
-        ("What did you tell me?", "user"),
+        ("What did you tell me?", "assistant"),
+        ("Can you remind me where I live?", "user"),
+        ("Could you please tell me what you recommended?", "assistant"),
+        ("What do I call it?", "user"),
         ("What did you find?", "assistant"),
         ("Who is it?", None),
     ],

@@ -80,6 +80,8 @@ def test_a_month_without_a_year_is_every_such_month() -> None:
     [
         ("When did Ada move?", True),
         ("How long has she lived there?", True),
+        ("How many weeks did it take her?", True),
+        ("How many eggs are left?", False),
         ("In which month is the fair?", True),
         ("What did Ada do when it rained?", False),
         ("How did Ada move?", False),
