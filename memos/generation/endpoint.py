@@ -7,6 +7,7 @@ Notable choices
   of too few vectors, or with a vector that is no direction is refused: nothing half-right is ever stored.
 * What may pass (a lost connection, 408, 409, 429, 5xx) is tried again a few times with growing pauses, or after the
   pause that the service asks for; what will not pass (a wrong key, an unknown model) is not.
+* One that did not answer is not asked again for `AWAY_S`: a search goes on by words at once instead of waiting anew.
 * An endpoint cannot be asked for a digest of its weights: its address and the model's name stand for it.
 """
 
@@ -14,6 +15,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import time
 from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -34,6 +36,7 @@ AT_ONCE = 4  # requests to one process's endpoints
 ATTEMPTS = 4
 TIMEOUT_S = 60.0
 MOST_WAIT_S = 5.0
+AWAY_S = 5.0
 MAX_CHARS = 20_000
 _PASSING = frozenset({408, 409, 425, 429})
 
@@ -63,6 +66,8 @@ class EndpointEmbedder:
         self._http: httpx2.AsyncClient | None = None
         self._places = asyncio.Semaphore(AT_ONCE)
         self._dimensions: dict[str, int] = {}
+        self._away: dict[str, tuple[float, str]] = {}
+        self._clock = time.monotonic
         self._wait_s = wait_s
 
     async def embed(self, texts: Sequence[str], model: str | None = None, *, background: bool = False) -> Embedded:
@@ -99,15 +104,24 @@ class EndpointEmbedder:
         return vectors
 
     async def _answer(self, url: str, body: dict[str, Any]) -> _Answer:
+        until, reason = self._away.get(url, (0.0, ""))
+        if self._clock() < until:
+            raise ModelUnavailable(reason)
         try:
             async for attempt in stamina.retry_context(
-                on=_pause, attempts=ATTEMPTS, timeout=TIMEOUT_S, wait_initial=self._wait_s, wait_max=MOST_WAIT_S
+                on=_pause,
+                attempts=ATTEMPTS,
+                timeout=TIMEOUT_S,
+                wait_initial=self._wait_s,
+                wait_max=MOST_WAIT_S,
+                wait_jitter=self._wait_s,
             ):
                 with attempt:
                     return _read(await self._post(url, body), url)
         except (_Passing, httpx2.TransportError) as error:
-            reason = str(error) or type(error).__name__
-            raise ModelUnavailable(f"the embeddings endpoint {url} does not answer: {reason}") from error
+            reason = f"the embeddings endpoint {url} does not answer: {str(error) or type(error).__name__}"
+            self._away[url] = (self._clock() + AWAY_S, reason)
+            raise ModelUnavailable(reason) from error
         raise AssertionError("a retried call ends with an answer or an error")
 
     async def _post(self, url: str, body: dict[str, Any]) -> httpx2.Response:

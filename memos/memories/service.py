@@ -42,6 +42,7 @@ LOG = structlog.get_logger(__name__)
 MOST_LENT = 10_000
 MOST_LENT_INDEXES = 200
 MOST_FILTERED = 1_000  # vectors that a database is asked for when most of them may not do
+_Early = tuple[str, asyncio.Task[Embedded]]
 LARGE = 3_000  # memories from which on a search is worth a thread
 
 
@@ -133,7 +134,7 @@ class RecallService:
                 places, revision = await self._places(str(tenant_id), viewer)
             except BaseException:
                 if early is not None:
-                    early.cancel()
+                    early[1].cancel()
                 raise
         if min_revision is not None and min_revision > revision:
             raise RevisionAhead(f"the memory is at revision {revision}, not yet at {min_revision}")
@@ -196,33 +197,34 @@ class RecallService:
             self._lent.popitem(last=False)
         return index
 
-    def _embedded_early(self, tenant_id: str, viewer: Viewer, asked: Asked) -> asyncio.Task[Embedded] | None:
-        """The question's vector, begun before it is known what changed: names of speakers hardly ever do."""
+    def _embedded_early(self, tenant_id: str, viewer: Viewer, asked: Asked) -> _Early | None:
+        """The question's vector by the model that was in use last, begun before it is known what changed: both that
+        and the names of speakers hardly ever do."""
         warm = self._following.held(_keys(tenant_id, viewer)[0])
         if warm is None or warm.model == NO_MODEL or asked.vector is not None:
             return None
-        return asyncio.create_task(self._generator.embed([warm.index.to_embed(asked.text)], warm.model))
+        begun = asyncio.create_task(self._generator.embed([warm.index.to_embed(asked.text)], warm.model))
+        begun.add_done_callback(lambda task: task.cancelled() or task.exception())  # perhaps nobody asks for it
+        return warm.model, begun
 
     async def _vectors(
-        self, places: Sequence[_Place], asked: Asked, early: asyncio.Task[Embedded] | None
+        self, places: Sequence[_Place], asked: Asked, early: _Early | None
     ) -> tuple[dict[str, Vector], bool]:
         """The question by each model that an index needs; whether there are all of them."""
         models = {place.model: place.index for place in reversed(places) if place.model != NO_MODEL}
+        if asked.vector is not None:
+            return {model: _fitting(asked.vector, index) for model, index in models.items()}, True
         found: dict[str, Vector] = {}
-        try:
-            if early is not None:
-                made = await early
-                found[made.model] = made.vectors[0]
-            for model, index in models.items():
-                if asked.vector is not None:
-                    found[model] = _fitting(asked.vector, index)
-                elif model not in found:
-                    made = await self._generator.embed([index.to_embed(asked.text)], model)
-                    found[model] = made.vectors[0]
-        except ModelUnavailable as error:
-            LOG.warning("recall.not_embedded", code=error.code)
-            return {}, False
-        return found, True
+        for model, index in models.items():
+            begun = early[1] if early is not None and early[0] == model else None
+            try:
+                made = await (begun or self._generator.embed([index.to_embed(asked.text)], model))
+                found[model] = made.vectors[0]
+            except ModelUnavailable as error:
+                LOG.warning("recall.not_embedded", code=error.code)
+        if early is not None and early[0] not in models:  # the owner's memories were embedded anew since
+            early[1].cancel()
+        return found, len(found) == len(models)
 
     async def _hits(self, tenant_id: str, place: _Place, asked: Asked, vectors: dict[str, Vector]) -> list[Hit]:
         index, vector = place.index, vectors.get(place.model)

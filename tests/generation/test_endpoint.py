@@ -123,6 +123,8 @@ async def test_what_does_not_pass_ends_as_unavailable(service: Service, embedder
     with pytest.raises(ModelUnavailable, match="HTTP 503"):
         await embedder.embed(["x"], service.spec("down"))
     assert service.calls["down"] == ATTEMPTS
+    with pytest.raises(ModelUnavailable, match="HTTP 503"):  # and is left alone for a while
+        await embedder.embed(["x"], service.spec("packed"))
     with pytest.raises(ModelUnavailable, match="does not answer"):
         await embedder.embed(["x"], "openai:http://127.0.0.1:9/v1#nobody")
 
