@@ -116,6 +116,15 @@ def test_a_value_that_changes_in_place_is_followed() -> None:
     assert len(ask(index, "dog", filters=new)) == 1
 
 
+def test_over_an_index_too_1_is_not_true() -> None:
+    index = index_of(
+        *(item(number, "a dog", metadata={"a": value}) for number, value in enumerate((1, True, 1.0, "1")))
+    )
+    for value, wanted in ((1, {0, 2}), (True, {1}), ("1", {3})):
+        found = ask(index, "dog", filters=parse({"metadata.a": value}))
+        assert {int(hit.item.cube_id[5:]) for hit in found} == wanted
+
+
 def test_a_row_that_is_given_again_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_module, "LEAST_DEAD", 0)
     index = index_of(item(1, "a dog", tags=("old",)), item(2, "a cat", tags=("old",)))
