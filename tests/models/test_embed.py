@@ -40,6 +40,12 @@ def test_a_batch_equals_its_texts_one_by_one(precision):
     assert encoder.encode([]).shape == (0, DIMENSION)
 
 
+def test_sentences_of_any_length_come_back_in_order(encoder):
+    ids = [[101, 3899, 102], [101, 3899, 4937, 2158, 102], [101, 102], [101, 4937, 102]]
+    alone = [encoder._transformer.encode([own])[0].numpy() for own in ids]
+    np.testing.assert_allclose(encoder._transformer.encode(ids).numpy(), alone, atol=1e-5)
+
+
 def test_the_faster_precision_says_nearly_the_same():
     texts = [f"{name} said that the {thing} is {state}" for name in ("Ada", "Bo") for thing in ("dog", "boat", "train")
              for state in ("late", "blue", "asleep")]  # fmt: skip
