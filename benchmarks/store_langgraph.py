@@ -5,15 +5,18 @@ memos is imported here, because nothing of it is installed beside it.
 """
 
 import json
-import sqlite3
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from langgraph.store.base import PutOp
-from langgraph.store.sqlite import SqliteStore
+import pysqlite3 as sqlite3  # Python's own is often built without extensions, which the store needs
+
+sys.modules["sqlite3"] = sqlite3
+
+from langgraph.store.base import PutOp  # noqa: E402
+from langgraph.store.sqlite import SqliteStore  # noqa: E402
 
 SINGLES, BATCHES, BATCH, QUESTIONS = 300, 3, 1_000, 40
 

@@ -29,7 +29,7 @@ class Peer:
 
 
 PEERS: Mapping[str, Peer] = {
-    "langgraph_sqlite": Peer("store_langgraph.py", ("langgraph-checkpoint-sqlite", "numpy")),
+    "langgraph_sqlite": Peer("store_langgraph.py", ("langgraph-checkpoint-sqlite", "pysqlite3-binary", "numpy")),
     "txtai_hybrid": Peer("store_txtai.py", ("txtai", "numpy")),
 }
 

@@ -60,8 +60,8 @@ class Service:
     def postgres(self) -> list[int]:
         return [one.pid for one in processes_in(self.data_dir / "postgres" / "cluster", "postgres")]
 
-    def post(self, connection: http.client.HTTPConnection, path: str, body: bytes) -> Any:
-        connection.request("POST", path, body, self.headers | {"Idempotency-Key": uuid4().hex})
+    def post(self, connection: http.client.HTTPConnection, path: str, body: bytes, *, keyed: bool = False) -> Any:
+        connection.request("POST", path, body, self.headers | ({"Idempotency-Key": uuid4().hex} if keyed else {}))
         answer = connection.getresponse()
         said = answer.read()
         assert answer.status in (200, 201), (answer.status, said[:500])
@@ -94,28 +94,37 @@ def spending(pids: Callable[[], Sequence[int]], run: Callable[[], None]) -> Spen
 
 
 def adds(service: Service, made: Made, *, count: int, rounds: int) -> dict[str, Any]:
-    """Single memories with their vectors, by eight clients, in turns with the bare endpoint."""
+    """Single memories with their vectors, by eight clients, in turns with the bare endpoint; `keyed`: with an
+    Idempotency-Key each, which the bare endpoint knows nothing of."""
     bodies = [
         json.dumps({"text": text, "user_id": f"client-{number % CLIENTS}", "embedding": vector.tolist()}).encode()
         for number, (text, vector) in enumerate(zip(made.texts[: count * rounds], made.vectors, strict=False))
     ]
-    ours, theirs = [], []
+    ours, keyed, theirs = [], [], []
     with _bare(service) as (bare, pid):
         for number in range(-1, rounds):
             some = bodies[:count] if number < 0 else bodies[number * count : (number + 1) * count]
             if number < 0:  # to warm up, other texts than those that are measured
-                some = [body.replace(b'{"text": "', b'{"text": "First ', 1) for body in some[: count // 4]]
+                some = _otherwise(some[: count // 4], b"First ")
             one = spending(lambda: [service.pid, *service.postgres()], lambda some=some: _by_clients(service, some))  # type: ignore[misc]
             other = spending(lambda: [pid, *service.postgres()], lambda some=some: _by_clients(bare, some))  # type: ignore[misc]
+            some = _otherwise(some, b"Again ")
+            third = spending(
+                lambda: [service.pid, *service.postgres()],
+                lambda some=some: _by_clients(service, some, keyed=True),  # type: ignore[misc]
+            )
             if number >= 0:
                 ours.append(one)
                 theirs.append(other)
+                keyed.append(third)
     return {
         "clients": CLIENTS,
         "adds": count * rounds,
         "memos": _rates(ours, count),
+        "memos_keyed": _rates(keyed, count),
         "bare_endpoint": _rates(theirs, count),
         "ratio_per_cpu_s": round(sum(one.cpu_s for one in theirs) / sum(one.cpu_s for one in ours), 3),
+        "ratio_per_cpu_s_keyed": round(sum(one.cpu_s for one in theirs) / sum(one.cpu_s for one in keyed), 3),
         "ratio_per_wall_s": round(sum(one.wall_s for one in theirs) / sum(one.wall_s for one in ours), 3),
         "goal": 0.7,
     }
@@ -133,7 +142,7 @@ class _Bare(Service):
         super().__init__(service.topology)
         self.where = where
 
-    def post(self, connection: http.client.HTTPConnection, path: str, body: bytes) -> Any:
+    def post(self, connection: http.client.HTTPConnection, path: str, body: bytes, *, keyed: bool = False) -> Any:
         return super().post(connection, "/memories", body)
 
 
@@ -167,14 +176,19 @@ def _bare(service: Service) -> Iterator[tuple[_Bare, int]]:
         process.wait()
 
 
-def _by_clients(service: Service, bodies: Sequence[bytes]) -> None:
+def _otherwise(bodies: Sequence[bytes], word: bytes) -> list[bytes]:
+    """What was remembered already is not stored again: each text begins with another word."""
+    return [body.replace(b'{"text": "', b'{"text": "' + word, 1) for body in bodies]
+
+
+def _by_clients(service: Service, bodies: Sequence[bytes], *, keyed: bool = False) -> None:
     failed: list[BaseException] = []
 
     def client(number: int) -> None:
         connection = service.connection()
         try:
             for body in bodies[number::CLIENTS]:
-                service.post(connection, "/v1/memories", body)
+                service.post(connection, "/v1/memories", body, keyed=keyed)
         except BaseException as error:
             failed.append(error)
         finally:

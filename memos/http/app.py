@@ -78,7 +78,8 @@ def create_app(
     app.state.background = None
     app.state.children = children
     problems.install(app)
-    for module in (
+    for module in (  # routes are looked through in this order: what is called most comes first
+        memories,
         conversations,
         turns,
         chats,
@@ -87,7 +88,6 @@ def create_app(
         deltas,
         embedder,
         timemachine,
-        memories,
         mem0,
         archives,
         policies,
