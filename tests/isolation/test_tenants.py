@@ -26,7 +26,11 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "POST /v1/conversations/{conversation_id}/turns": {"input": "may I?"},
     "GET /v1/conversations/{conversation_id}/turns": None,
     "POST /v1/conversations/{conversation_id}/turns/import": {"turns": [{"input": "may I?", "output": "no"}]},
-    "POST /v1/chat/completions": {"model": "memos", "messages": [{"role": "user", "content": "may I?"}]},
+    "POST /v1/chat/completions": {
+        "model": "memos",
+        "user": "the-same-user",
+        "messages": [{"role": "user", "content": "may I?"}],
+    },
     "GET /v1/models": None,
     "POST /memories": {"messages": "mine", "user_id": "the-same-user"},
     "POST /search": {"query": "mine", "user_id": "the-same-user"},
