@@ -82,19 +82,24 @@ def closure(names: list[str]) -> set[str]:
     return found
 
 
-def base_install() -> set[str]:
+def install(*extras: str) -> set[str]:
+    """What `pip install memos[extras]` brings; with none, the base install."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return closure([Requirement(line).name for line in project["dependencies"]])
+    lines = [*project["dependencies"], *(line for name in extras for line in project["optional-dependencies"][name])]
+    return closure([Requirement(line).name for line in lines])
 
 
 def test_the_base_install_is_small() -> None:
-    assert len(base_install()) <= 22, sorted(base_install())
+    assert len(install() | {"memos"}) <= 12, sorted(install())
+    assert len(install("cli")) > 12, "the count can be exceeded"
 
 
-@pytest.mark.parametrize("module", ["memos.sdk", "memos.cli.main"])
-def test_the_base_install_suffices_for_the_client(module: str) -> None:
-    """Imports the client where every installed package outside the base install seems to be missing."""
-    kept = base_install() | {"memos"}
+@pytest.mark.parametrize(
+    ("module", "extras"), [("memos.sdk", ()), ("memos.cli.entry", ()), ("memos.cli.main", ("cli",))]
+)
+def test_an_install_suffices_for_what_it_is_for(module: str, extras: tuple[str, ...]) -> None:
+    """Imports a module where every installed package outside of that install seems to be missing."""
+    kept = install(*extras) | {"memos"}
     missing = {
         name for name, owners in packages_distributions().items() if not kept & {canonicalize_name(o) for o in owners}
     }
