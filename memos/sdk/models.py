@@ -66,9 +66,12 @@ class ReadMemory(Model):
 
 
 class TurnMemory(Model):
-    """What a turn read from memory and what it wrote."""
+    """What a turn read from memory and what it wrote. `recall`: hybrid, by meaning and words; words, by words alone; off;
+    or failed, and then the turn was answered without. `recall_error`: the code of what kept it from being hybrid."""
 
     read: list[ReadMemory] = Field(default_factory=list)
+    recall: str | None = None
+    recall_error: str | None = None
     state_version: int | None = None
     lag: int | None = None
     written_version: int | None = None
@@ -113,7 +116,7 @@ class Imported(Model):
 
 
 class VersionRead(Model):
-    """A memory version in an explanation."""
+    """A memory version in an explanation. `text` and `signals`, the parts of its score, are a recalled memory's."""
 
     version_id: str
     cube_id: str
@@ -121,6 +124,8 @@ class VersionRead(Model):
     kind: str
     rank: int
     score: float | None = None
+    text: str | None = None
+    signals: dict[str, float] | None = None
 
 
 class SlotOrigin(Model):
