@@ -66,8 +66,8 @@ class ReadMemory(Model):
 
 
 class TurnMemory(Model):
-    """What a turn read from memory and what it wrote. `recall`: hybrid, by meaning and words; words, by words alone; off;
-    or failed, and then the turn was answered without. `recall_error`: the code of what kept it from being hybrid."""
+    """What a turn read from memory and what it wrote. `recall`: hybrid, by meaning and words; words, by words alone;
+    off; or failed, the turn was answered without. `recall_error`: the code of what kept it from being hybrid."""
 
     read: list[ReadMemory] = Field(default_factory=list)
     recall: str | None = None
