@@ -23,6 +23,7 @@ from memos.cli.erase import erase
 from memos.cli.history import conversations, explain, fork, rollback, turns
 from memos.cli.lineage import lineage
 from memos.cli.mcp import mcp
+from memos.cli.memories import recall, remember
 from memos.cli.past import asof, diff, merge
 from memos.cli.policies import policies_app
 from memos.cli.serve import serve
@@ -51,7 +52,7 @@ def _root(
 
 
 app.command("serve")(serve)
-for run in (chat, ask, conversations, turns, explain, lineage, rollback, fork, asof, diff, merge):
+for run in (chat, ask, remember, recall, conversations, turns, explain, lineage, rollback, fork, asof, diff, merge):
     command(app)(run)
 command(app)(export)
 command(app, "import")(import_archive)

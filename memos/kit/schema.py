@@ -57,6 +57,16 @@ WHOLE = BeforeValidator(_whole)
 Integer = Annotated[int, WHOLE]
 
 
+def _encodable(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def unstorable(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
     """Names every string in a JSON value that cannot be stored."""
     if depth > MAX_JSON_DEPTH:
@@ -64,7 +74,7 @@ def unstorable(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
     elif isinstance(value, str):
         if "\x00" in value:
             yield f"{path or 'text'} contains a NUL character"
-        elif any("\ud800" <= character <= "\udfff" for character in value):
+        elif not _encodable(value):
             yield f"{path or 'text'} contains a lone surrogate, which is not valid Unicode"
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"{path or 'number'} is not a finite number"

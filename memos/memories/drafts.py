@@ -9,11 +9,18 @@ from numpy.typing import NDArray
 from memos.cubes.bulk.rows import NewText
 from memos.cubes.life import Ownerless, unique
 from memos.kernel.access import Actor
-from memos.kit.errors import TooLarge
+from memos.kit.errors import Invalid, TooLarge
 from memos.memories.sameness import EPISODE
 from memos.memories.schemas import MemoryItem, Message, version_metadata
 
 FACT = "fact"
+
+
+class NoDirection(Invalid):
+    """A vector of zeros, or of numbers that are too large, points nowhere."""
+
+    code = "no_direction"
+    hint = "Send the numbers that the embedding model made, or leave `embedding` out: memos makes them."
 
 
 @dataclass(slots=True)
@@ -45,11 +52,14 @@ def owner(user_id: str | None, agent_id: str | None, actor: Actor) -> tuple[str 
 
 
 def unit_vector(numbers: Sequence[float] | None) -> NDArray[np.float32] | None:
-    """float32 [d], of length one."""
+    """float32 [d], of length one. Raises NoDirection."""
     if numbers is None:
         return None
     vector = np.array(numbers, np.float64)
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
+    length = float(np.sqrt(vector @ vector))
+    if not 0 < length < np.inf:
+        raise NoDirection
+    return np.asarray(vector / length, np.float32)
 
 
 def _drafts(item: MemoryItem, actor: Actor) -> Iterator[Draft]:

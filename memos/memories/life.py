@@ -12,7 +12,7 @@ from memos.cubes.versions import CALLERS_METADATA, text_payload
 from memos.kit.errors import NotFound, TooLarge
 from memos.kit.unit_of_work import UnitOfWork
 from memos.memories import store
-from memos.memories.schemas import BatchStatus, Memory, MemoryUpdate, MemoryVersion, Source
+from memos.memories.schemas import BatchStatus, Memory, MemorySource, MemoryUpdate, MemoryVersion
 
 ATTRIBUTES = cubes.ATTRIBUTES
 REVISING = frozenset({"text", "metadata", "valid_from", "valid_to"})  # what a new version says
@@ -36,8 +36,8 @@ def memory_view(row: RowMapping) -> Memory:
     )
 
 
-def source_of(said: dict[str, Any], conversation_id: str | None) -> Source:
-    return Source(
+def source_of(said: dict[str, Any], conversation_id: str | None) -> MemorySource:
+    return MemorySource(
         speaker=said.get("speaker"),
         role=said.get("role"),
         thread=said.get("thread"),

@@ -4,12 +4,11 @@ What a version's `metadata` holds of a memory is written here alone (`version_me
 beside it stand speaker, thread and role. It is erased with the text.
 """
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from memos.cubes.changes import Sensitivity, Visibility
 from memos.cubes.schemas import CubeRef, Label, Priority, Tags
@@ -21,9 +20,11 @@ MOST_MESSAGES = 1_000
 MOST_DIMENSIONS = 16_000
 MOST_HITS = 200
 Word = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=WITHOUT_NUL)]
-Embedding = Annotated[list[float], Field(min_length=1, max_length=MOST_DIMENSIONS)]
+Embedding = Annotated[
+    list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1, max_length=MOST_DIMENSIONS)
+]
 TopK = Annotated[int, Field(ge=1, le=MOST_HITS), WHOLE]
-# Of a body, what is looked at elsewhere: numbers in one go, inner bodies by themselves.
+# Of a body, what is looked at elsewhere: numbers by their type, inner bodies by themselves.
 _ELSEWHERE = frozenset({"embedding", "messages", "items"})
 
 
@@ -44,13 +45,6 @@ class WithEmbedding(WithoutInner):
     embedding: Embedding | None = Field(
         None, description="Its vector, by the owner's embedding model; left out: memos makes it."
     )
-
-    @field_validator("embedding")
-    @classmethod
-    def _finite(cls, value: list[float] | None) -> list[float] | None:
-        if value is not None and not (0 < math.fsum(map(abs, value)) < math.inf):
-            raise ValueError("must hold finite numbers that are not all 0")
-        return value
 
 
 class Message(WithEmbedding):
@@ -108,6 +102,16 @@ class MemoryBatch(WithoutInner):
     items: list[MemoryItem] = Field(min_length=1, max_length=MOST_ITEMS)
 
 
+def _many(value: Any) -> str:
+    return "many" if isinstance(value, dict) and "items" in value else "one"
+
+
+# By what is in it, and not by trying one after the other.
+MemoriesCreate = Annotated[
+    Annotated[MemoryBatch, Tag("many")] | Annotated[MemoryItem, Tag("one")], Discriminator(_many)
+]
+
+
 class MemoryUpdate(WithEmbedding):
     """What is left out stays; null takes an expiry, a semantic type or a time away. A new text or a new metadata makes
     a version."""
@@ -155,7 +159,7 @@ class MemorySearch(WithEmbedding):
     )
 
 
-class Source(Answer):
+class MemorySource(Answer):
     """Where a memory is from."""
 
     speaker: str | None
@@ -175,7 +179,7 @@ class Memory(Answer):
     semantic_type: str | None
     tags: list[str]
     metadata: dict[str, Any]
-    source: Source
+    source: MemorySource
     visibility: str
     sensitivity: str
     priority: int
@@ -192,7 +196,7 @@ class Memory(Answer):
     updated_at: datetime
 
 
-class Added(Answer):
+class AddedMemory(Answer):
     """One of what was sent, in its order."""
 
     id: str
@@ -201,7 +205,7 @@ class Added(Answer):
 
 
 class AddedMemories(Answer):
-    memories: list[Added]
+    memories: list[AddedMemory]
     embedded: bool = Field(description="False: some are found by their words alone until a job has made their vectors.")
     revision: int | None = Field(description="Of the owner's scope: `min_version` of a search. Null: several owners.")
     batch_id: str | None = Field(None, description="GET /v1/memories/batches/{id} says how far the vectors are.")
@@ -220,7 +224,7 @@ class BatchStatus(Answer):
     created_at: datetime
 
 
-class Found(Answer):
+class FoundMemory(Answer):
     """A memory that was found."""
 
     id: str
@@ -236,12 +240,12 @@ class Found(Answer):
     tags: list[str]
     metadata: dict[str, Any]
     superseded: bool
-    source: Source
+    source: MemorySource
     signals: dict[str, float] | None = Field(None, description="With `explain`: the parts of the score.")
 
 
 class FoundMemories(Answer):
-    results: list[Found]
+    results: list[FoundMemory]
     revision: int = Field(description="Of the owner's scope, as searched.")
     embedded: bool = Field(description="False: the embedder is away, and words alone decided.")
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from memos.kernel.access import Actor
 from memos.memories.drafts import unit_vector
-from memos.memories.schemas import Found, FoundMemories, MemorySearch, Source
+from memos.memories.schemas import FoundMemories, FoundMemory, MemorySearch, MemorySource
 from memos.memories.service import RecallService
 from memos.memories.sight import viewer_of
 from memos.recall.filters import parse
@@ -39,9 +39,9 @@ async def search(recall: RecallService, tenant_id: str, actor: Actor, wanted: Me
     return FoundMemories(results=results, revision=found.revision, embedded=found.embedded)
 
 
-def _found(hit: Hit, *, explain: bool) -> Found:
+def _found(hit: Hit, *, explain: bool) -> FoundMemory:
     item = hit.item
-    return Found(
+    return FoundMemory(
         id=item.cube_id,
         text=item.text,
         score=round(hit.score, 6),
@@ -60,8 +60,8 @@ def _found(hit: Hit, *, explain: bool) -> Found:
     )
 
 
-def source(item: Item) -> Source:
-    return Source(speaker=item.speaker, role=item.role, thread=item.thread, conversation_id=item.conversation_id)
+def source(item: Item) -> MemorySource:
+    return MemorySource(speaker=item.speaker, role=item.role, thread=item.thread, conversation_id=item.conversation_id)
 
 
 def _moment(seconds: float) -> datetime:

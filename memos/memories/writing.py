@@ -23,7 +23,7 @@ from memos.memories import store
 from memos.memories.drafts import Draft
 from memos.memories.episodes import EMBED
 from memos.memories.sameness import key_of, says_the_same
-from memos.memories.schemas import Added, AddedMemories
+from memos.memories.schemas import AddedMemories, AddedMemory
 from memos.outbox import store as outbox
 
 MOST_AT_ONCE = 1_000
@@ -41,7 +41,7 @@ class Wanted:
     actor: Actor
     by: str
     model: str | None
-    answers: list[Added | None] = field(default_factory=list)
+    answers: list[AddedMemory | None] = field(default_factory=list)
     scopes: dict[str, RowMapping] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
     made: list[str] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Slot:
         return self.wanted.drafts[self.place]
 
     def repeats(self, held: RowMapping) -> str:
-        self.wanted.answers[self.place] = Added(id=held["id"], version=held["head_number"], duplicate=True)
+        self.wanted.answers[self.place] = AddedMemory(id=held["id"], version=held["head_number"], duplicate=True)
         return str(held["id"])
 
 
@@ -159,7 +159,7 @@ async def _insert(work: UnitOfWork, slots: Sequence[Slot]) -> list[Slot]:
         if row is None:
             rest.append(slot)
             continue
-        wanted.answers[slot.place] = Added(id=new.cube_id, version=0, duplicate=False)
+        wanted.answers[slot.place] = AddedMemory(id=new.cube_id, version=0, duplicate=False)
         wanted.scopes[row["scope_id"]] = row
         wanted.made.append(new.cube_id)
         other = row["embedder"] not in (None, model) or row["next_embedder"] not in (None, model)

@@ -20,6 +20,7 @@ from memos.sdk._deltas import AsyncDeltas, Deltas
 from memos.sdk._embedder import AsyncEmbedder, Embedder
 from memos.sdk._erasures import AsyncErasures, Erasures
 from memos.sdk._governance import AsyncAudit, AsyncGrants, AsyncTokens, Audit, Grants, Tokens
+from memos.sdk._memories import AsyncMemories, Memories
 from memos.sdk._raw import AsyncRawView, RawView
 from memos.sdk._resources import (
     AsyncConversations,
@@ -137,6 +138,7 @@ class Memos(_Client):
         self.erasures = Erasures(self)
         self.deltas = Deltas(self)
         self.embedder = Embedder(self)
+        self.memories = Memories(self)
         self.policies = Policies(self)
         self.consolidations = Consolidations(self)
         self.proposals = Proposals(self)
@@ -250,6 +252,7 @@ class AsyncMemos(_Client):
         self.erasures = AsyncErasures(self)
         self.deltas = AsyncDeltas(self)
         self.embedder = AsyncEmbedder(self)
+        self.memories = AsyncMemories(self)
         self.policies = AsyncPolicies(self)
         self.consolidations = AsyncConsolidations(self)
         self.proposals = AsyncProposals(self)

@@ -156,7 +156,7 @@ def test_a_retry_gets_the_first_answer(client: httpx2.Client) -> None:
         ({"text": "a", "messages": [{"role": "user", "content": "b"}], "user_id": "u"}, "invalid"),
         ({"text": "a", "user_id": "u", "embedding": [1.0, 2.0]}, "wrong_dimensions"),
         ({"text": "a", "user_id": "u", "embedding": []}, "invalid"),
-        ({"text": "a", "user_id": "u", "embedding": [0.0] * 384}, "invalid"),
+        ({"text": "a", "user_id": "u", "embedding": [0.0] * 384}, "no_direction"),
         ({"text": "a", "user_id": "u", "embedding": ["1"] * 384}, "invalid"),
         ({"text": "a"}, "owner_missing"),
         ({"text": "a\x00", "user_id": "u"}, "invalid"),

@@ -133,6 +133,28 @@ def made_cube(world: World, user: str) -> str:
     return str(world(lambda c: c.cubes.create("The hen is red.", user_id=user)).id)
 
 
+def remembered(world: World) -> None:
+    user = f"u{uuid4().hex}"
+    made = world(lambda c: c.memories.add("The parrot is called Kiwi.", user_id=user, tags="birds"))
+    (one,) = made.memories
+    asked = world(lambda c: c.memories.search("kiwi", user_id=user, limit=3, explain=True, min_version=made.revision))
+    assert asked.results[0].id == one.id
+    assert asked.results[0].signals
+    said = [{"role": "user", "name": "Ada", "content": "Good morning!"}, {"role": "assistant", "content": "Hello."}]
+    world(lambda c: c.memories.add(said, user_id=user, run_id="monday"))
+    assert {one.text for one in world(lambda c: c.memories.get_all(user_id=user, run_id="monday"))} == {
+        "Good morning!", "Hello.",
+    }  # fmt: skip
+    assert world(lambda c: c.memories.search("hello", user_id=user, run_id="monday")).results[0].text == "Hello."
+    assert world(lambda c: c.memories.add_many([{"text": "It is green.", "user_id": user}])).memories
+    assert world(lambda c: c.memories.update(one.id, "The parrot is called Mango.", expected=0)).version == 1
+    world.refused(lambda c: c.memories.update(one.id, "No.", expected=0), sdk.ConflictError)
+    assert world(lambda c: c.memories.get(one.id)).text == "The parrot is called Mango."
+    assert [held.version for held in world(lambda c: c.memories.history(one.id))] == [1, 0]
+    assert world(lambda c: c.memories.delete(one.id)).lifecycle == "archived"
+    world.refused(lambda c: c.memories.batch(f"batch_{'0' * 32}"), sdk.NotFoundError)
+
+
 def governance(world: World) -> None:
     user = f"u{uuid4().hex}"
     cube = made_cube(world, user)
@@ -183,7 +205,7 @@ def retention_and_erasure(world: World) -> None:
     assert world(lambda c: c.erasures.verify(done.receipt)).ok
 
 
-SCENES = (conversations_and_turns, cubes, governance, retention_and_erasure)
+SCENES = (conversations_and_turns, cubes, remembered, governance, retention_and_erasure)
 
 
 def test_every_call_is_made(either: Either, live: Live) -> None:

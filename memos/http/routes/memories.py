@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from memos.http.deps import ID, App, CubeId, Cursor, IdempotencyKey, Limit, Reader, RuntimeDep, claim_for, problems
+from memos.http.fast_json import FastJsonRoute
 from memos.http.stored import stored_response
 from memos.kernel.lifecycle import Lifecycle
 from memos.kit.pages import decode, decode_number, page
@@ -16,16 +17,16 @@ from memos.memories.schemas import (
     AddedMemories,
     BatchStatus,
     FoundMemories,
+    MemoriesCreate,
     Memory,
     MemoryBatch,
-    MemoryItem,
     MemorySearch,
     MemoryUpdate,
     MemoryVersion,
 )
 
 PATH = "/v1/memories"
-router = APIRouter(prefix=PATH, tags=["memories"])
+router = APIRouter(prefix=PATH, tags=["memories"], route_class=FastJsonRoute)
 BatchId = Annotated[str, Path(pattern="^batch" + ID)]
 Named = Annotated[str | None, Query(min_length=1, max_length=500, pattern=WITHOUT_NUL)]
 IfMatch = Annotated[
@@ -40,7 +41,7 @@ IfMatch = Annotated[
 
 @router.post("", status_code=201, response_model=AddedMemories, responses=problems(404, 409))
 async def add(
-    request: Request, runtime: RuntimeDep, caller: App, body: MemoryBatch | MemoryItem, key: IdempotencyKey = None
+    request: Request, runtime: RuntimeDep, caller: App, body: MemoriesCreate, key: IdempotencyKey = None
 ) -> Response:
     """Remember a text, the messages of a conversation, or up to 10,000 of these. They are durable, and can be found,
     when this answers. What is remembered already is counted and not stored twice."""
