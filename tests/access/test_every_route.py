@@ -48,7 +48,7 @@ def test_another_user_sees_and_changes_nothing(live: Live, ada: Tenant, bob: htt
     before = _everything(live, ada)
     answer = drive(bob, call, ada.ids)
     if call == "POST /v1/chat/completions":  # tells its errors in OpenAI's shape
-        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_of_this_key")
         assert strangers([answer.text], ada) == []
     elif answer.is_success:
         assert call in FOR_ALL or "{" not in call.replace("{user_id}", ""), (call, answer.text)
