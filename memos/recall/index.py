@@ -178,6 +178,8 @@ class RecallIndex:
             self._words,
             rows.joined,
             rows.epoch,
+            rows.touched,
+            len(rows.touched),
         )
 
 

@@ -4,8 +4,8 @@ value and not for each memory.
 Notable choices:
 
 * A field is read the first time it is asked about, and from then on only what is new. Times are columns already.
-* A filter of another make (it need only have `matches`) is tried memory by memory, and what it said is kept until a
-  memory changes in place.
+* A filter of another make (it need only have `matches`) is tried memory by memory, and what it said is kept.
+* Memories that changed in place since are tried by themselves; when they have become many, all are read again.
 * What is kept is bounded; a field with too many distinct values costs its rows once, like any other.
 """
 
@@ -24,6 +24,7 @@ from memos.recall.view import View
 
 MOST_FIELDS = 24
 MOST_OTHERS = 24
+MOST_TOUCHED = 1_000  # rows that are tried by themselves in every search
 Mask = NDArray[np.bool_]
 
 
@@ -32,6 +33,7 @@ class _Field:
     """Rows by type and value (1 is not true); all rows before `end` are in it."""
 
     epoch: int
+    seen: int  # of `touched`
     rows: dict[tuple[type, Scalar], "array[int]"] = field(default_factory=dict)
     end: int = 0
 
@@ -39,6 +41,7 @@ class _Field:
 @dataclass(slots=True)
 class _Other:
     epoch: int
+    seen: int
     mask: Mask
 
 
@@ -81,12 +84,13 @@ class Masks:
         for (_, value), rows in held.rows.items():
             if wanted.holds((value,)):
                 mask[np.frombuffer(rows, np.int32)] = True
-        return ~mask[: view.end] if given.operator == "ne" else mask[: view.end]
+        mask = ~mask[: view.end] if given.operator == "ne" else mask[: view.end]
+        return _corrected(mask, given, held.seen, view)
 
     def _field(self, name: str, view: View) -> _Field:
         held = self._fields.pop(name, None)
-        if held is None or held.epoch != view.epoch:
-            held = _Field(view.epoch)
+        if held is None or _outdated(held, view):
+            held = _Field(view.epoch, view.touched_end)
         self._fields[name] = held
         while len(self._fields) > MOST_FIELDS:
             self._fields.popitem(last=False)
@@ -102,14 +106,27 @@ class Masks:
     def _other(self, given: Filter, view: View) -> Mask:
         name = repr(given)
         held = self._others.pop(name, None)
-        if held is None or held.epoch != view.epoch:
-            held = _Other(view.epoch, np.zeros(0, np.bool_))
+        if held is None or _outdated(held, view):
+            held = _Other(view.epoch, view.touched_end, np.zeros(0, np.bool_))
         if len(held.mask) < view.end:
             held.mask = np.concatenate([held.mask, _tried(given, view.items[len(held.mask) : view.end])])
         self._others[name] = held
         while len(self._others) > MOST_OTHERS:
             self._others.popitem(last=False)
-        return held.mask[: view.end]
+        return _corrected(held.mask[: view.end].copy(), given, held.seen, view)
+
+
+def _outdated(held: _Field | _Other, view: View) -> bool:
+    return held.epoch != view.epoch or view.touched_end - held.seen > MOST_TOUCHED
+
+
+def _corrected(mask: Mask, given: Filter, seen: int, view: View) -> Mask:
+    """Rows that became something else since the others were read are tried as they are now."""
+    for row in set(view.touched[seen : view.touched_end]):
+        if row < view.end:
+            item = view.items[row]
+            mask[row] = item is not None and given.matches(item)
+    return mask
 
 
 def _tried(given: Filter, items: Sequence[Item | None]) -> Mask:

@@ -22,6 +22,7 @@ from memos.recall.people import Names
 from memos.recall.words import Traits
 
 LEAST_ROWS = 64
+MOST_TOUCHED = 10_000
 NOBODY = -1
 NEVER = np.inf
 USER, ASSISTANT = 1, 2
@@ -93,7 +94,8 @@ class RowStore:
         self.by_version: dict[str, int] = {}
         self.speakers: dict[str, int] = {}
         self.names = Names()
-        self.epoch = 0  # raised when a row became something else than it was
+        self.epoch = 0  # another one: `touched` began anew
+        self.touched: list[int] = []  # rows that became something else than they were, in their order
         self.joined = 0  # pairs of neighbours
         self.dead = 0  # rows whose postings are still there
         self.own_bytes = 0
@@ -109,8 +111,8 @@ class RowStore:
         """Rows for items whose cubes have none."""
         again = min(len(items), len(self._free))
         end = len(self.items)
-        self.epoch += again > 0
         rows = [self._free.pop() for _ in range(again)] + list(range(end, end + len(items) - again))
+        self.touched.extend(rows[:again])
         self.items.extend([None] * (len(items) - again))
         if len(self.items) > len(self.columns.alive):
             self.columns = self.columns.grown(max(len(self.items), len(self.columns.alive) * 3 // 2))
@@ -132,7 +134,10 @@ class RowStore:
         self.by_version[item.version_id] = row
         self.items[row] = item
         self._write(row, item)
-        self.epoch += 1
+        if held != item:
+            self.touched.append(row)
+            if len(self.touched) > max(MOST_TOUCHED, len(self.items)):
+                self._forget_touched()
 
     def drop(self, cube_id: str) -> int | None:
         row = self.by_cube.pop(cube_id, None)
@@ -156,6 +161,11 @@ class RowStore:
         self._free.extend(self._dying)
         self._dying.clear()
         self.dead = 0
+        self._forget_touched()
+
+    def _forget_touched(self) -> None:
+        self.touched = []
+        self.epoch += 1
 
     def _write(self, row: int, item: Item) -> None:
         columns = self.columns

@@ -24,3 +24,5 @@ class View:
     words: int  # of all living items together
     joined: int  # pairs of neighbours
     epoch: int  # another one: what was known of rows may be otherwise
+    touched: Sequence[int]  # rows that became something else since that epoch began, up to `touched_end`
+    touched_end: int
