@@ -28,7 +28,7 @@ def main() -> int:
     known = dict(zip(texts, vectors, strict=True)) | dict(zip(questions, asked, strict=True))
 
     def embed(wanted: list[str]) -> list[list[float]]:
-        return [known[text].tolist() for text in wanted]
+        return [known[text if text in known else json.loads(text)["text"]].tolist() for text in wanted]
 
     found: dict[str, object] = {"search": {}}
     with tempfile.TemporaryDirectory() as place:
