@@ -5,18 +5,19 @@ Notable choices:
 * What says nothing beyond the question goes: the question itself, asked before, and a second memory of the same words
   (the newer one stays). A question that somebody asked tells less than a statement and comes after all of them.
 * The order is from the newest to the oldest, whatever was most relevant. A model that writes texts into a memory one
-  after the other writes the newest last, and what is written last wins (decision 0022 has the figures).
+  after the other writes the newest last, and what is written last wins (decision 0027 has the figures).
 * Episodes of the very conversation take part: its state holds them, and they keep an older memory of another
   conversation from being the newest word on a thing.
 * A memory goes whole or not at all. One that does not fit into what is left of the budget makes way for smaller ones.
 """
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from memos.generation.prompting import tokens_of
 from memos.recall.items import Item
 from memos.recall.query import Hit
+from memos.recall.words import plain, stem_hashes
 
 MORE = 4  # how many are looked at for each one that is wanted
 _ASKS = ("?", "\uff1f", "\u061f", "\u2e2e")
@@ -33,6 +34,24 @@ def chosen(hits: Sequence[Hit], question: str, *, top_k: int, most_tokens: int) 
             kept.append(hit)
             left -= cost
     return sorted(kept, key=lambda hit: _age(hit.item), reverse=True)
+
+
+def not_overruled(hits: Sequence[Hit], question: str, own: Collection[str]) -> list[Hit]:
+    """Without what the conversation has since spoken of itself: memories from elsewhere that have no word of the
+    question which a later statement of the user in one of the conversations `own` has not. For models that read
+    memories beside a state and cannot tell which of two is meant to hold."""
+    asked = set(stem_hashes(plain(question)))
+    ours = [
+        (_age(hit.item), asked.intersection(stem_hashes(plain(hit.item.text))))
+        for hit in hits
+        if hit.item.conversation_id in own and hit.item.role == "user" and not _asks(hit.item)
+    ]
+
+    def overruled(item: Item) -> bool:
+        shared = asked.intersection(stem_hashes(plain(item.text)))
+        return bool(shared) and any(shared <= words and age > _age(item) for age, words in ours)
+
+    return [hit for hit in hits if hit.item.conversation_id in own or not overruled(hit.item)]
 
 
 def _telling(hits: Sequence[Hit], question: str) -> Iterator[Hit]:

@@ -7,19 +7,20 @@ Without the embedder words alone decide (`words`); without an answer in time the
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 
+from memos.generation.port import ModelIdentity
 from memos.generation.prompting import note_of
 from memos.kit.config import Settings
 from memos.kit.errors import MemosError
 from memos.kit.metrics import Metrics
 from memos.memories.sight import Viewer
 from memos.recall.query import Asked, Hit
-from memos.turns.choosing import MORE, chosen
+from memos.turns.choosing import MORE, chosen, not_overruled
 from memos.turns.schemas import RecallHow
 
 LOG = structlog.get_logger(__name__)
@@ -100,8 +101,11 @@ class TurnRecall:
         self._metrics = metrics
         self._settings = settings
 
-    async def recall(self, tenant_id: str, viewer: Viewer, *, question: str, top_k: int) -> Recalled:
-        """Raises nothing but cancellation."""
+    async def recall(
+        self, tenant_id: str, viewer: Viewer, *, question: str, top_k: int, own: Collection[str] | None = None
+    ) -> Recalled:
+        """`own`: the conversations whose later words overrule what is recalled (`choosing.not_overruled`); None: the
+        generator sees for itself. Raises nothing but cancellation."""
         if self._searches is None or top_k == 0:
             return OFF
         began = time.perf_counter()
@@ -133,7 +137,16 @@ class TurnRecall:
             return Recalled("failed", error=MemosError.code)
         finally:
             self._metrics.recalled("turn", time.perf_counter() - began)
-        hits = chosen(found.hits, question, top_k=top_k, most_tokens=self._settings.recall_tokens)
+        among = found.hits if own is None else not_overruled(found.hits, question, own)
+        hits = chosen(among, question, top_k=top_k, most_tokens=self._settings.recall_tokens)
         if found.embedded:
             return Recalled("hybrid", tuple(hits))
         return Recalled("words", tuple(hits), error="not_embedded")
+
+
+def own_words(model: ModelIdentity, conversation_id: str, parent_id: str | None) -> frozenset[str] | None:
+    """The conversations whose later words overrule what is recalled, for a model that reads texts into memory slots.
+    None for one that is given a prompt: it sees who said what, and when."""
+    if "reading" not in model.details:
+        return None
+    return frozenset({conversation_id} if parent_id is None else {conversation_id, parent_id})

@@ -48,6 +48,7 @@ class TurnRun:
     user_id: str
     agent_id: str | None
     viewer: Viewer  # whose memories it may be given
+    own: frozenset[str] | None  # see `memos.turns.recalling`
     seq: int
     created_at: datetime
     lease_token: str

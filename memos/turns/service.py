@@ -41,7 +41,7 @@ from memos.memories.sight import viewer_of
 from memos.outbox import store as outbox
 from memos.turns import store
 from memos.turns.errors import LeaseLapsed, MemoryBehind, TurnLost
-from memos.turns.recalling import Recalled, Searches, TurnRecall
+from memos.turns.recalling import Recalled, Searches, TurnRecall, own_words
 from memos.turns.run import Choose, Timings, TurnRun
 from memos.turns.schemas import TurnCreate
 from memos.turns.views import answered_view
@@ -145,8 +145,9 @@ class TurnService:
         timings.mark("accept")
         run = TurnRun(
             turn_id, tenant_id, conversation_id, place["user_id"], place["agent_id"],
-            viewer_of(work.actor, place["user_id"], place["agent_id"]), place["seq"], place["created_at"], token,
-            wanted, wanted_claim, timings,
+            viewer_of(work.actor, place["user_id"], place["agent_id"]),
+            own_words(model, conversation_id, place["parent_id"]), place["seq"], place["created_at"], token, wanted,
+            wanted_claim, timings,
         )  # fmt: skip
         self._running[turn_id] = run
         run.task = asyncio.create_task(self._take(run))
@@ -227,7 +228,7 @@ class TurnService:
 
     async def _recalled(self, run: TurnRun) -> Recalled:
         return await self._recall.recall(
-            run.tenant_id, run.viewer, question=run.wanted.input, top_k=run.wanted.recall.top_k
+            run.tenant_id, run.viewer, question=run.wanted.input, top_k=run.wanted.recall.top_k, own=run.own
         )
 
     async def _pin(self, run: TurnRun) -> RowMapping | None:

@@ -28,14 +28,14 @@ _ACCEPT = text("""
         (SELECT count(*) FROM turns p WHERE p.conversation_id = c.id AND p.status IN ('accepted', 'answered'))
         AND EXISTS (SELECT FROM memcubes m WHERE m.conversation_id = c.id AND m.kind = 'activation'
                       AND m.lifecycle IN ('generated', 'activated') AND NOT m.frozen)
-      RETURNING c.next_seq - 1 AS seq, c.epoch, c.user_id, c.agent_id
+      RETURNING c.next_seq - 1 AS seq, c.epoch, c.user_id, c.agent_id, c.parent_id
     ), made AS (
       INSERT INTO turns (tenant_id, id, conversation_id, seq, epoch, status, input, consistency, idempotency_key,
         lease_owner, lease_token, lease_expires_at)
       SELECT :tenant_id, :id, :conversation_id, place.seq, place.epoch, 'accepted', :input, :consistency, :key,
         :lease_owner, :lease_token, now() + make_interval(secs => :lease_s)
       FROM place RETURNING seq, epoch, created_at)
-    SELECT made.*, place.user_id, place.agent_id FROM made CROSS JOIN place""")
+    SELECT made.*, place.user_id, place.agent_id, place.parent_id FROM made CROSS JOIN place""")
 _IMPORT_PLACE = text("""
     UPDATE conversations SET next_seq = next_seq + :count WHERE id = :conversation_id
     RETURNING next_seq - :count AS first, epoch""")

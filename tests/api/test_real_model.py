@@ -67,3 +67,18 @@ def test_how_to_draw_reaches_the_real_model(remembering: Live, spoken: httpx2.Cl
     assert answered(temperature=1.5, top_k=1, seed=3) == greedy
     assert answered(temperature=1.5, top_p=1e-6, seed=3) == greedy
     assert answered(stop=["called"]) == greedy.partition("called")[0]
+
+
+def test_what_another_conversation_was_told_is_recalled(remembering: Live, spoken: httpx2.Client) -> None:
+    """And the newest word on a thing wins, here or there."""
+    told = remembering.conversation(spoken, "wilma")
+    say(spoken, told, "My dog is called Waffle.")
+    other = remembering.conversation(spoken, "wilma")
+    without = say(spoken, other, "What is my dog called?", recall={"top_k": 0})
+    assert "Waffle" not in without["output"]
+    turn = say(spoken, other, "What is my dog called?")
+    assert "Waffle" in turn["output"]
+    assert "My dog is called Waffle." in [memory["text"] for memory in turn["memory"]["read"]]
+    assert turn["memory"]["recall"] in ("hybrid", "words")
+    explained = spoken.get(f"/v1/turns/{turn['id']}/explanation").json()
+    assert explained["slots_unavailable"] is None, "read again with what was recalled"

@@ -1,12 +1,14 @@
 """Which memories go into an answer: what tells something, the newest first, within a budget."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from memos.generation.prompting import tokens_of
 from memos.recall.items import Item
 from memos.recall.query import Hit
-from memos.turns.choosing import chosen
+from memos.turns.choosing import chosen, not_overruled
 
 
 def hit(text: str, rank: int, *, at: float = 0.0, role: str | None = "user") -> Hit:
@@ -59,3 +61,19 @@ def test_no_more_than_wanted(texts: list[str], top_k: int, most: int) -> None:
     assert sum(tokens_of(one.item.text) for one in kept) <= most
     ages = [one.item.at for one in kept]
     assert ages == sorted(ages, reverse=True)
+
+
+def test_what_this_conversation_said_since_overrules() -> None:
+    def of(text: str, rank: int, at: float, conversation: str, role: str = "user") -> Hit:
+        one = hit(text, rank, at=at, role=role)
+        return replace(one, item=replace(one.item, conversation_id=conversation))
+
+    old, here = of("My dog is called Biscuit.", 1, 1, "there"), of("The name of my dog is Rex.", 2, 2, "here")
+    repeated = of("Your dog is called Biscuit.", 3, 1, "there", "assistant")
+    later, other = of("My dog is called Waffle.", 4, 3, "there"), of("I live in Rome.", 5, 1, "there")
+    asks = of("What is my dog called?", 6, 4, "here")
+    found = [old, here, repeated, later, other, asks]
+    question = "What is the name of my dog?"
+    assert not_overruled(found, question, {"here"}) == [here, later, other, asks]
+    assert not_overruled(found, question, {"nowhere"}) == found
+    assert not_overruled(found, "Where do I live with my dog Biscuit?", {"here"}) == found, "they have more of it"
