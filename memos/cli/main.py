@@ -21,6 +21,7 @@ from memos.cli.doctor.command import doctor
 from memos.cli.embedder import embedder_app
 from memos.cli.erase import erase
 from memos.cli.history import conversations, explain, fork, rollback, turns
+from memos.cli.import_from import import_from
 from memos.cli.lineage import lineage
 from memos.cli.mcp import mcp
 from memos.cli.memories import recall, remember
@@ -73,6 +74,7 @@ app.add_typer(tokens_app, name="tokens")
 app.add_typer(audit_app, name="audit")
 app.add_typer(tenants_app, name="tenants")
 command(app)(mcp)
+command(app)(import_from)
 command(app)(doctor)
 app.add_typer(bench_app, name="bench")
 app.command("train")(train)

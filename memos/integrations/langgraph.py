@@ -88,21 +88,11 @@ class MemosStore(BaseStore):
             if held is not None:
                 self._client._send(calls.delete(held["id"]))
             return
-        value = dict(op.value)
-        about = {"namespace": list(op.namespace), "key": op.key, "value": value, "indexed": op.index is not False}
-        text = _text(value, op.index)
+        item = item_of(op.namespace, op.key, op.value, op.index, self._user_id)
         if held is not None:
-            self._client._send(calls.update(held["id"], text=text, metadata=about))
-            return
-        item = {
-            "text": text,
-            "user_id": self._user_id,
-            "thread": _thread(op.namespace, op.key),
-            "tags": [_tag(op.namespace[:depth]) for depth in range(len(op.namespace) + 1)],
-            "semantic_type": "episode",  # two items may well say the same
-            "metadata": about,
-        }
-        self._client._send(calls.add([item]))
+            self._client._send(calls.update(held["id"], text=item["text"], metadata=item["metadata"]))
+        else:
+            self._client._send(calls.add([item]))
 
     def _search(self, op: SearchOp) -> list[SearchItem]:
         tag = _tag(op.namespace_prefix)
@@ -130,6 +120,18 @@ class MemosStore(BaseStore):
             cursor = page["next_cursor"]
             if cursor is None:
                 return
+
+
+def item_of(namespace: Namespace, key: str, value: Mapping[str, Any], index: Any, user_id: str) -> Json:
+    """A store's item as one of POST /v1/memories."""
+    return {
+        "text": _text(value, index),
+        "user_id": user_id,
+        "thread": _thread(namespace, key),
+        "tags": [_tag(namespace[:depth]) for depth in range(len(namespace) + 1)],
+        "semantic_type": "episode",  # two items may well say the same
+        "metadata": {"namespace": list(namespace), "key": key, "value": dict(value), "indexed": index is not False},
+    }
 
 
 def _columns(memory: Json) -> Json:

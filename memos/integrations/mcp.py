@@ -40,7 +40,7 @@ def build(clients: Clients) -> MCPServer:
             async with clients(context) as client:
                 return await client._send(call)
         except MemosError as error:
-            raise ToolError(f"{error} {error.hint or ''}".strip()) from error
+            raise ToolError(str(error)) from error
 
     with _logging_left_alone():
         server: MCPServer[Any] = MCPServer("memos", instructions=INSTRUCTIONS)

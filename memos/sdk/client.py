@@ -11,7 +11,7 @@ import os
 from collections.abc import AsyncGenerator, Generator
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from memos.sdk import _calls
 from memos.sdk._address import Address, resolve
@@ -65,6 +65,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 DEFAULT_TIMEOUT_S = 180.0  # a turn may wait 30 s for its memory and 120 s for its answer
 DEFAULT_MAX_RETRIES = 4
+START_TIMEOUT_S = 120.0
+
+
+class _Stoppable(Protocol):
+    def stop(self) -> None: ...
 
 
 class _Client:
@@ -84,6 +89,7 @@ class _Client:
         self._acting = {"X-Memos-User": user_id, "X-Memos-Agent": agent_id}
         self._timeout_s = timeout_s
         self._max_retries = max_retries
+        self._service: _Stoppable | None = None
 
     @property
     def url(self) -> str:
@@ -143,6 +149,23 @@ class Memos(_Client):
         self.consolidations = Consolidations(self)
         self.proposals = Proposals(self)
 
+    @classmethod
+    def embedded(
+        cls,
+        data_dir: str | os.PathLike[str],
+        *,
+        generator: str | None = None,
+        start_timeout_s: float = START_TIMEOUT_S,
+        **options: Any,
+    ) -> "Memos":
+        """Starts the service on this folder as a child of this process, or uses the one that runs there, and waits
+        until a turn can be taken; `close` stops what was started. `generator`: who answers, as `memos serve` names
+        them; `MEMOS_*` in the environment configure the rest. `options`: as the client takes them. Raises
+        NotConfiguredError if it does not start."""
+        from memos.sdk._embedded import EmbeddedService
+
+        return EmbeddedService.start(data_dir, generator, start_timeout_s).used_by(cls, options)
+
     def stats(self) -> Stats:
         """Counts and ages, as the service reports them."""
         return self._send(_calls.stats())
@@ -157,9 +180,11 @@ class Memos(_Client):
         return RawView(self)
 
     def close(self) -> None:
-        """Closes the connections. A later call opens new ones."""
+        """Closes the connections, and stops a service that `embedded` started. A later call opens new ones."""
         if "_http" in self.__dict__:
             self.__dict__.pop("_http").close()
+        if self._service is not None:
+            self._service.stop()
 
     def __enter__(self) -> "Memos":
         return self
@@ -257,6 +282,26 @@ class AsyncMemos(_Client):
         self.consolidations = AsyncConsolidations(self)
         self.proposals = AsyncProposals(self)
 
+    @classmethod
+    async def embedded(
+        cls,
+        data_dir: str | os.PathLike[str],
+        *,
+        generator: str | None = None,
+        start_timeout_s: float = START_TIMEOUT_S,
+        **options: Any,
+    ) -> "AsyncMemos":
+        """Starts the service on this folder as a child of this process, or uses the one that runs there, and waits
+        until a turn can be taken; `close` stops what was started. `generator`: who answers, as `memos serve` names
+        them; `MEMOS_*` in the environment configure the rest. `options`: as the client takes them. Raises
+        NotConfiguredError if it does not start."""
+        import asyncio
+
+        from memos.sdk._embedded import EmbeddedService
+
+        service = await asyncio.to_thread(EmbeddedService.start, data_dir, generator, start_timeout_s)
+        return service.used_by(cls, options)
+
     async def stats(self) -> Stats:
         """Counts and ages, as the service reports them."""
         return await self._send(_calls.stats())
@@ -271,9 +316,13 @@ class AsyncMemos(_Client):
         return AsyncRawView(self)
 
     async def close(self) -> None:
-        """Closes the connections. A later call opens new ones."""
+        """Closes the connections, and stops a service that `embedded` started. A later call opens new ones."""
         if "_http" in self.__dict__:
             await self.__dict__.pop("_http").aclose()
+        if self._service is not None:
+            import asyncio
+
+            await asyncio.to_thread(self._service.stop)
 
     async def __aenter__(self) -> "AsyncMemos":
         return self
