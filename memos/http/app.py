@@ -75,8 +75,7 @@ def create_app(
 
     app = FastAPI(title="memos", version=memos.__version__, description=DESCRIPTION, lifespan=lifespan)
     app.state.runtime = runtime
-    app.state.background = None
-    app.state.children = children
+    app.state.background, app.state.children = None, children
     problems.install(app)
     for module in (  # routes are looked through in this order: what is called most comes first
         memories,

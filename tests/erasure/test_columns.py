@@ -14,9 +14,9 @@ NAMES_OF_OURS = frozenset(
     action actors by commitment consistency created_by cube_ids cube_kind decided_by derived digest embedder
     erased_by erasing_by event figures fingerprint finish_reason from_lifecycle grantee_kind hash inputs_key kind
     lease_owner lease_token ledger_of lifecycle made_cube_ids model next_embedder operation origin outcome
-    parent_hash payload permission place prefix previous recall relation replaces requested_by revoked_by said_as
-    scope_ids scopes sensitivity signals status step store subject subjects target task to_lifecycle traceparent version_ids
-    visibility wanted_model why
+    parent_hash payload permission place prefix previous progress recall relation replaces requested_by revoked_by
+    said_as scope_ids scopes sensitivity signals status step store subject subjects target task to_lifecycle traceparent
+    version_ids visibility wanted_model why
     """.split()
 )
 # By table: an operator's words about the service, or ours, and never what a user said or is called.
@@ -33,7 +33,8 @@ _COLUMNS = """
     SELECT c.relname, a.attname, a.attstattarget FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_type t ON t.oid = a.atttypid
     WHERE n.nspname = 'public' AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
-      AND t.typname IN ('text', 'jsonb', 'json', 'bytea', '_text', 'varchar', 'vector') AND c.relname <> 'alembic_version'"""
+      AND t.typname IN ('text', 'jsonb', 'json', 'bytea', '_text', 'varchar', 'vector')
+      AND c.relname <> 'alembic_version'"""
 
 
 def _columns(cluster: Cluster) -> dict[tuple[str, str], int | None]:
