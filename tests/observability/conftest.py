@@ -75,7 +75,7 @@ def watched(
             with stack(postgres_cluster.database(), redis_of_ours.url, folder, **watching) as running:
                 running.api()
                 running.relay(MEMOS_METRICS_PORT=str(relay))
-                running.consumer(MEMOS_METRICS_PORT=str(consumer))
+                running.consumer(concurrency=2, MEMOS_METRICS_PORT=str(consumer))
                 running.await_apis()
                 running.await_consumers(1)
                 logs = {name: folder / f"{name}.log" for name in ("api-0", "relay", "consumer")}
