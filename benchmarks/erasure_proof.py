@@ -17,8 +17,8 @@ from memos.generation import registry
 from memos.kernel.version import broken_links
 from tests.api.talk import chain, look
 from tests.erasure.engine import TellingEngine
-from tests.erasure.hunt import GONE, STAYS, Found, in_files, in_sql
-from tests.erasure.scene import Scene, Told, control
+from tests.erasure.hunt import GONE, STAYS, Found, in_files, in_sql, vectors
+from tests.erasure.scene import Scene, Told, control, embedded
 from tests.support.live import Live, serve
 from tests.support.postgres import Cluster, cluster
 
@@ -47,13 +47,15 @@ def proof(running: Cluster, other: Cluster, conversations: int, facts: int, seed
         told_s = time.monotonic() - began
         look(service, "ALTER TABLE turns ALTER input SET STATISTICS 100")
         look(service, "ANALYZE turns")
-        before = hunted(service, running, GONE)
+        embedded(service)
+        gone = vectors(database.admin, GONE, most=20)
+        before = hunted(service, running, GONE, gone)
         stays_before = in_sql(Found(), database.admin, STAYS).total
         erased = [(told, scene.erase(told)) for told in scene.conversations]
         began = time.monotonic()
         receipts = [scene.ended(id, 3600) for _, ids in erased for id in ids]
         erased_s = time.monotonic() - began
-        after = hunted(service, running, GONE)
+        after = hunted(service, running, GONE, gone)
         kept = [told for whole in scene.conversations for told in [whole, *whole.forks] if not told.whole]
         checked = [
             client.post("/v1/erasures/verify", json={"receipt": one["receipt"]}).json()["ok"] for one in receipts
@@ -79,8 +81,8 @@ def proof(running: Cluster, other: Cluster, conversations: int, facts: int, seed
         }
 
 
-def hunted(service: Live, running: Cluster, mark: str) -> Found:
-    found = in_sql(Found(), service.database.admin, mark)
+def hunted(service: Live, running: Cluster, mark: str, gone: list[bytes]) -> Found:
+    found = in_sql(Found(gone), service.database.admin, mark)
     look(service, "CHECKPOINT")
     return in_files(found, [service.data_dir, Path(running.server.cluster)], mark)
 

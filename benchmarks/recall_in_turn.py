@@ -45,7 +45,7 @@ def main() -> int:
         blobs = (Path(folder) / "blobs").as_uri()
         worker = WorkerProcess(Path(folder), blobs, engine="rxt")
         try:
-            options: dict[str, Any] = {"generator": "rxt", "model_url": worker.url, "blob_url": blobs}
+            options: dict[str, Any] = {"generator": "rxt", "model_url": worker.url, "blob_url": blobs, "lease_s": 30.0}
             with serve(running.database(), **options) as service, service.client() as client:
                 for number in range(wanted.users):
                     script = Script(random.Random(f"{wanted.seed} {number}"), known)

@@ -36,6 +36,7 @@ class Added:
     in_flight: int = 0
     given_up: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    going: threading.Event = field(default_factory=threading.Event)  # cleared: nothing new is begun
 
     def acknowledge(self, kind: str, user: str, words: list[str]) -> None:
         with self.lock:
@@ -59,6 +60,7 @@ class Cycle:
 def adding(topology: Topology, seed: int) -> Iterator[Added]:
     """Adders at work while the block runs; afterwards all that they sent is acknowledged, or given up."""
     added, stop = Added(), threading.Event()
+    added.going.set()
     threads = [
         threading.Thread(target=_add, args=(topology, added, stop, f"adder {number} of {seed}", seed * 100 + number))
         for number in range(ADDERS)
@@ -69,6 +71,7 @@ def adding(topology: Topology, seed: int) -> Iterator[Added]:
         yield added
     finally:
         stop.set()
+        added.going.set()
         for thread in threads:
             thread.join(PATIENCE_S + 30)
 
@@ -78,7 +81,7 @@ def _add(topology: Topology, added: Added, stop: threading.Event, user: str, see
     client = Client(topology.urls, topology.api_key, draw)
     made = client.post("/v1/conversations", {"user_id": user})[1]
     conversation = json.loads(made)["id"]
-    while not stop.is_set():
+    while added.going.wait() and not stop.is_set():
         kind = draw.choices([name for name, _ in SHARES], [share for _, share in SHARES])[0]
         words = [f"tok{uuid4().hex[:16]}" for _ in range(AT_ONCE if kind == "several" else 1)]
         texts = [f"The code word of this hour is {word}." for word in words]
@@ -132,9 +135,12 @@ def strike(topology: Topology, victim: Victim, added: Added, checked: int) -> Cy
         assert time.monotonic() - began < 60, f"no search finds {known} after the death of {victim.name}"
         time.sleep(0.02)
     first_s = time.monotonic() - began
-    with added.lock:
-        words = added.words[checked:]
-    return Cycle(victim.name, interrupted, len(words), first_s, tuple(lost(topology, words)))
+    added.going.clear()
+    await_true(lambda: added.in_flight == 0, "what was under way is acknowledged", PATIENCE_S + 30)
+    words = added.words[checked:]
+    missing = tuple(lost(topology, words))
+    added.going.set()
+    return Cycle(victim.name, interrupted, len(words), first_s, missing)
 
 
 def lost(topology: Topology, words: list[tuple[str, str]]) -> list[str]:
