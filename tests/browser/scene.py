@@ -30,7 +30,7 @@ class Scene:
 
 @contextmanager
 def set_up(cluster: Cluster) -> Iterator[Scene]:
-    with serve(cluster.database()) as live, live.client() as client:
+    with serve(cluster.database(), lease_s=60.0) as live, live.client() as client:
         scene = Scene(live, client)
         _conversations(scene)
         _memories(scene)
