@@ -64,7 +64,7 @@ def from_mem0(path: Path, user_id: str | None) -> Iterator[Json]:
 def from_mem0_history(path: Path, user_id: str | None) -> Iterator[Json]:
     """mem0's SQLite history: of each memory the newest text, unless it was deleted."""
     rows = _rows(path, "SELECT * FROM history ORDER BY created_at, rowid")
-    newest: dict[str, Mapping[str, Any]] = {}
+    newest: dict[str, Json] = {}
     for row in rows:
         newest.pop(row["memory_id"], None)
         if row["event"] != "DELETE" and not row.get("is_deleted") and row["new_memory"]:

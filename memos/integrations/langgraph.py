@@ -15,7 +15,7 @@ It refuses a time to live, as it says in `supports_ttl`.
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -40,7 +40,7 @@ from memos.sdk import Memos
 Namespace = tuple[str, ...]
 USER = "langgraph"
 MOST_FOUND = 200
-_COMPARE = {
+_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     "$eq": lambda held, wanted: held == wanted,
     "$ne": lambda held, wanted: held != wanted,
     "$gt": lambda held, wanted: held is not None and held > wanted,

@@ -123,7 +123,8 @@ class Memory:
     ) -> Json:
         """Remembers a text or messages, word for word."""
         item = item_of(messages, user_id=user_id, agent_id=agent_id, run_id=run_id, metadata=metadata)
-        return added_of(self._client._send(calls.add([item])), texts_of(item))
+        answer: Json = self._client._send(calls.add([item]))
+        return added_of(answer, texts_of(item))
 
     def search(
         self,
@@ -147,11 +148,12 @@ class Memory:
     def get(self, memory_id: str) -> Json | None:
         """None for one that is not there."""
         try:
-            return memory_of(self._client._send(calls.get(memory_id)))
+            held: Json = self._client._send(calls.get(memory_id))
         except MemosError as error:
             if error.code == "not_found":
                 return None
             raise
+        return memory_of(held)
 
     def get_all(
         self,

@@ -63,7 +63,7 @@ def test_streaming_says_the_same_in_pieces(chat: OpenAI, user: str) -> None:
     with chat.chat.completions.create(
         model="memos", messages=messages, user=user, stream=True, stream_options={"include_usage": True}
     ) as stream:
-        chunks = list(stream)
+        chunks: list[Any] = list(stream)
     said = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices and chunk.choices[0].delta.content]
     assert len(said) > 3
     assert "".join(said).endswith("one two three four")

@@ -70,7 +70,7 @@ def test_a_graph_remembers_across_threads(store: MemosStore) -> None:
     graph = StateGraph(MessagesState)
     graph.add_node("answer", answer)
     graph.add_edge(START, "answer")
-    runs = graph.compile(store=store)
+    runs: Any = graph.compile(store=store)
     first = runs.invoke({"messages": [("user", "My dog is called Rex.")]})
     assert first["messages"][-1].content == "I know nothing"
     second = asyncio.run(runs.ainvoke({"messages": [("user", "What is my dog called?")]}))
