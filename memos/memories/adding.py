@@ -29,7 +29,7 @@ from memos.kit.errors import Unavailable
 from memos.kit.unit_of_work import UnitOfWork
 from memos.kit.wakeups import OUTBOX, Wakeups
 from memos.memories import life, store
-from memos.memories.drafts import Draft, drafts, unit_vector
+from memos.memories.drafts import Draft, TextOrMessages, drafts, unit_vector
 from memos.memories.episodes import EMBED
 from memos.memories.sameness import key_of
 from memos.memories.schemas import AddedMemories, Memory, MemoryItem, MemoryUpdate
@@ -75,7 +75,7 @@ class MemoryWriter:
     async def add(
         self, tenant_id: str, items: Sequence[MemoryItem], *, actor: Actor, by: str, claim: Claim
     ) -> StoredAnswer:
-        """Raises TooLarge, Ownerless, WrongDimensions, NotYours, what a key raises; for what is superseded NotFound,
+        """Raises what `drafts` raises, WrongDimensions, NotYours, what a key raises; for what is superseded NotFound,
         WrongKind or DifferentOwners."""
         made = drafts(items, actor, self._most_chars)
         if claim.key is not None and any(draft.new.vector is None for draft in made):
@@ -150,8 +150,10 @@ class MemoryWriter:
         self, tenant_id: str, cube_id: str, wanted: MemoryUpdate, *, expected: int | None, by: str
     ) -> Memory:
         """A changed text with its new vector. Raises WrongDimensions and what `memos.memories.life.update` raises."""
-        draft = Draft(NewText(wanted.text or "", None, None, vector=unit_vector(wanted.embedding)))
-        model = await self._embed([draft], later=wanted.text is None) if wanted.text is not None else None
+        if wanted.embedding is not None and not wanted.text:
+            raise TextOrMessages("an embedding goes with a text")
+        draft = Draft(NewText(wanted.text, None, None, vector=unit_vector(wanted.embedding)))
+        model = await self._embed([draft], later=False) if wanted.text else None
         async with self._database.unit_of_work(tenant_id) as work:
             memory = await life.update(work, cube_id, wanted, expected=expected, by=by, most_chars=self._most_chars)
             if wanted.model_fields_set & life.REVISING:

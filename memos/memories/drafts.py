@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memos.cubes.bulk.rows import NewText
-from memos.cubes.life import Ownerless, unique
+from memos.cubes.life import BackToFront, Ownerless, unique
 from memos.kernel.access import Actor
 from memos.kit.errors import Invalid, TooLarge
 from memos.memories.sameness import EPISODE
@@ -23,6 +23,13 @@ class NoDirection(Invalid):
     hint = "Send the numbers that the embedding model made, or leave `embedding` out: memos makes them."
 
 
+class TextOrMessages(Invalid):
+    """A memory is made of one text, or of messages."""
+
+    code = "text_or_messages"
+    hint = "Send either text or messages; embedding and supersedes go with a text, and each message may have its own."
+
+
 @dataclass(slots=True)
 class Draft:
     """A text to be written, the thread that its caller named, and the older memory that it replaces."""
@@ -33,7 +40,10 @@ class Draft:
 
 
 def drafts(items: Sequence[MemoryItem], actor: Actor, most_chars: int) -> list[Draft]:
-    """One for each text and each message, in their order. Raises TooLarge, Ownerless."""
+    """One for each text and each message, in their order. Raises TextOrMessages, BackToFront, NoDirection, TooLarge,
+    Ownerless."""
+    for item in items:
+        _check(item)
     made = [draft for item in items for draft in _drafts(item, actor)]
     for draft in made:
         new = draft.new
@@ -60,6 +70,15 @@ def unit_vector(numbers: Sequence[float] | None) -> NDArray[np.float32] | None:
     if not 0 < length < np.inf:
         raise NoDirection
     return np.asarray(vector / length, np.float32)
+
+
+def _check(item: MemoryItem) -> None:
+    if (item.text is None) == (item.messages is None):
+        raise TextOrMessages
+    if item.messages is not None and (item.embedding is not None or item.supersedes is not None):
+        raise TextOrMessages
+    if item.valid_from is not None and item.valid_to is not None and item.valid_to < item.valid_from:
+        raise BackToFront
 
 
 def _drafts(item: MemoryItem, actor: Actor) -> Iterator[Draft]:
@@ -102,4 +121,6 @@ def _said(new: NewText, item: MemoryItem, message: Message, thread: str) -> None
         item.metadata, speaker=message.name or item.speaker or message.role, thread=thread, role=message.role
     )
     new.valid_from = message.created_at or item.valid_from
+    if new.valid_from is not None and new.valid_to is not None and new.valid_to < new.valid_from:
+        raise BackToFront
     new.vector = unit_vector(message.embedding)

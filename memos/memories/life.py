@@ -61,7 +61,7 @@ async def update(
 ) -> Memory:
     """What was sent is changed: text, metadata and world time by a new version, the rest in place. Raises TooLarge,
     NotFound, WrongKind, HeadMoved, CubeFrozen, NotLive, Ownerless, BackToFront."""
-    if wanted.text is not None and len(wanted.text) > most_chars:
+    if len(wanted.text) > most_chars:
         raise TooLarge(f"the text has {len(wanted.text)} characters; {most_chars} is the most")
     cube = await changes.lock(work, cube_id)
     if cube["kind"] != "plaintext":
@@ -96,7 +96,7 @@ async def _revise(work: UnitOfWork, cube: RowMapping, wanted: MemoryUpdate, by: 
         work,
         cube,
         operation="revise",
-        payload=text_payload(head["content"] if wanted.text is None else wanted.text),
+        payload=text_payload(wanted.text if "text" in sent else head["content"]),
         by=by,
         metadata=said,
         valid_from=since,

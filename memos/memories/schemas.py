@@ -19,10 +19,12 @@ MOST_ITEMS = 10_000
 MOST_MESSAGES = 1_000
 MOST_DIMENSIONS = 16_000
 MOST_HITS = 200
+MOST_QUERY_CHARS = 32_000
 Word = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=WITHOUT_NUL)]
 Embedding = Annotated[
     list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1, max_length=MOST_DIMENSIONS)
 ]
+Query = Annotated[str, StringConstraints(min_length=1, max_length=MOST_QUERY_CHARS, pattern=WITHOUT_NUL)]
 TopK = Annotated[int, Field(ge=1, le=MOST_HITS), WHOLE]
 # Of a body, what is looked at elsewhere: numbers by their type, inner bodies by themselves.
 _ELSEWHERE = frozenset({"embedding", "messages", "items"})
@@ -83,16 +85,6 @@ class MemoryItem(WithEmbedding):
     priority: Priority = 0
     supersedes: CubeRef | None = Field(None, description="An older memory that is no longer so.")
 
-    @model_validator(mode="after")
-    def _one_kind(self) -> "MemoryItem":
-        if (self.text is None) == (self.messages is None):
-            raise ValueError("send either text or messages")
-        if self.messages is not None and (self.embedding is not None or self.supersedes is not None):
-            raise ValueError("embedding belongs into each message, and messages supersede nothing")
-        if self.valid_from is not None and self.valid_to is not None and self.valid_to < self.valid_from:
-            raise ValueError("valid_to must not be before valid_from")
-        return self
-
 
 class MemoryBatch(WithoutInner):
     """Many at once: all of them are written, or none."""
@@ -113,13 +105,14 @@ MemoriesCreate = Annotated[
 
 
 class MemoryUpdate(WithEmbedding):
-    """What is left out stays; null takes an expiry, a semantic type or a time away. A new text or a new metadata makes
-    a version."""
+    """What is left out stays; null takes an expiry, a semantic type or a time away. A new text or new metadata make a
+    version."""
 
     model_config = shown({"text": "Ada's dog is called Waffle."})
 
-    text: Text | None = None
-    metadata: dict[str, Any] | None = None
+    # The defaults are never used: what is not in the request is not changed.
+    text: Text = ""
+    metadata: dict[str, Any] = Field(default_factory=dict)
     valid_from: Moment | None = None
     valid_to: Moment | None = None
     tags: Tags = Field(default_factory=list)
@@ -129,19 +122,11 @@ class MemoryUpdate(WithEmbedding):
     sensitivity: Sensitivity = "normal"
     priority: Priority = 0
 
-    @model_validator(mode="after")
-    def _something(self) -> "MemoryUpdate":
-        if "text" in self.model_fields_set and self.text is None:
-            raise ValueError("text cannot be taken away; DELETE archives a memory")
-        if self.embedding is not None and self.text is None:
-            raise ValueError("embedding belongs to a text")
-        return self
-
 
 class MemorySearch(WithEmbedding):
     model_config = shown({"query": "What is Ada's dog called?", "user_id": "ada", "top_k": 5})
 
-    query: Text
+    query: Query
     user_id: UserId | None = Field(None, description="Whose memories; left out: the caller's, or the tenant's own.")
     agent_id: UserId | None = None
     filters: dict[str, Any] | None = Field(

@@ -30,7 +30,7 @@ ARCHIVE = (Path(__file__).parents[1] / "data" / "archive-v1.memos.zip").read_byt
 REFUSED_BY_MEANING = (
     "bad_cursor", "idempotency_key_reused", "limited_admin", "in_the_future", "system_time_only", "owner_missing",
     "unsupported", "no_user_message", "valid_to_before_valid_from", "named_twice", "delta_owner",
-    "nothing_named", "not_learnable", "bad_filter", "wrong_dimensions",
+    "nothing_named", "not_learnable", "text_or_messages", "no_direction", "bad_filter", "wrong_dimensions",
 )  # fmt: skip
 IMPORTS = itertools.count()
 NO_ARCHIVE = ("archive_unreadable", "archive_tampered")

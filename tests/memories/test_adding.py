@@ -128,7 +128,8 @@ def test_many_who_say_the_same_at_once_make_one_memory(client: httpx2.Client, li
 
     def say(number: int) -> dict[str, Any]:
         with live.client() as own:
-            return remember(own, ada, "The meeting is on Thursday.")["memories"][0]
+            added: dict[str, Any] = remember(own, ada, "The meeting is on Thursday.")["memories"][0]
+        return added
 
     with ThreadPoolExecutor(8) as pool:
         told = list(pool.map(say, range(many)))
@@ -152,8 +153,8 @@ def test_a_retry_gets_the_first_answer(client: httpx2.Client) -> None:
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ({}, "invalid"),
-        ({"text": "a", "messages": [{"role": "user", "content": "b"}], "user_id": "u"}, "invalid"),
+        ({}, "text_or_messages"),
+        ({"text": "a", "messages": [{"role": "user", "content": "b"}], "user_id": "u"}, "text_or_messages"),
         ({"text": "a", "user_id": "u", "embedding": [1.0, 2.0]}, "wrong_dimensions"),
         ({"text": "a", "user_id": "u", "embedding": []}, "invalid"),
         ({"text": "a", "user_id": "u", "embedding": [0.0] * 384}, "no_direction"),
@@ -164,7 +165,7 @@ def test_a_retry_gets_the_first_answer(client: httpx2.Client) -> None:
         ({"messages": [{"role": "user", "content": "a\x00"}], "user_id": "u"}, "invalid"),
         (
             {"text": "a", "user_id": "u", "valid_from": "2025-02-01T00:00:00Z", "valid_to": "2025-01-01T00:00:00Z"},
-            "invalid",
+            "valid_to_before_valid_from",
         ),
         ({"text": "a", "user_id": "u", "more": 1}, "invalid"),
         ({"items": []}, "invalid"),

@@ -223,7 +223,7 @@ class Memories(RuleBasedStateMachine):
 def _run(two: Two, examples: int, steps: int) -> None:
     Memories.two = two
     few = settings(max_examples=examples, stateful_step_count=steps, deadline=None)
-    run_state_machine_as_test(Memories, settings=few)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(Memories, settings=few)
 
 
 def test_whatever_is_done_the_living_are_found(two: Two) -> None:
