@@ -18,6 +18,7 @@ from memos.kit.db import Database
 from memos.kit.doors import key_owner
 from memos.kit.errors import Forbidden, Invalid, NotFound, Unauthorized
 from memos.kit.ids import new_id
+from memos.kit.shared import Shared
 from memos.kit.unit_of_work import UnitOfWork
 
 KEY_PREFIX = "mk_"
@@ -63,6 +64,9 @@ class KeyService:
         self._database = database
         self._secret = secret
         self._owners: dict[bytes, tuple[str, str]] = {}  # tenant and key by digest
+        self._rows: Shared[tuple[str, str], RowMapping | None] = Shared(
+            lambda key: store.get(database.single(key[0]), key[1])
+        )
 
     def digest(self, key: str) -> bytes:
         return self.digest_of(key.encode("utf-8", "replace"))
@@ -89,7 +93,7 @@ class KeyService:
 
     async def holder(self, tenant_id: str, key_id: str) -> Principal:
         """The principal of a key that was shown before; raises Unauthorized once it is revoked."""
-        row = await store.get(self._database.single(tenant_id), key_id)
+        row = await self._rows.read((tenant_id, key_id))
         if row is None or row["revoked_at"] is not None:
             raise Unauthorized("this API key is unknown or revoked")
         return Principal(tenant_id, key_id, frozenset(row["scopes"]), _actor(row))
