@@ -132,9 +132,11 @@ def test_a_row_that_is_given_again_is_read_again(monkeypatch: pytest.MonkeyPatch
     assert len(ask(index, "dog", filters=old)) == 2
     row = index.row("cube_0001")
     index.remove(["cube_0001"])
+    assert len(ask(index, "dog", filters=old)) == 1
     index.put([item(3, "a dog", tags=("new",))])
     assert index.row("cube_0003") == row
     assert [hit.item.cube_id for hit in ask(index, "dog", filters=old)] == ["cube_0002"]
+    assert [hit.item.cube_id for hit in ask(index, "dog", filters=parse({"tags": "new"}))] == ["cube_0003"]
 
 
 class OnlyEven:

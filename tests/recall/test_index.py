@@ -127,8 +127,8 @@ def test_a_vector_that_comes_later_keeps_the_row() -> None:
     index.put([item(1, "a dog", vector=vector(1))])
     assert index.row("cube_0001") == before
     assert texts(ask(index, "", vector=vector(1)))[0] == "a dog"
-    index.put([item(1, "a dog")])
-    signals = ask(index, "dog", vector=vector(1), explain=True)[0].signals
+    index.put([item(1, "a dog"), item(2, "a cat", vector=vector(2))])
+    signals = next(hit for hit in ask(index, "dog", vector=vector(1), explain=True) if hit.item.text == "a dog").signals
     assert "meaning" not in signals, "a vector that was taken away counts for nothing"
 
 

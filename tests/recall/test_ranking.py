@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from memos.recall import ranking
 from memos.recall.filters import parse
 from memos.recall.index import RecallIndex
 from memos.recall.signals import SIGNALS
@@ -65,7 +66,9 @@ def test_neighbours_are_those_of_the_thread_at_that_time() -> None:
     index = index_of(
         item(1, "What did you paint?", thread="t", at=NOW - 9 * DAY_S),
         item(2, "A sunset.", thread="t", at=NOW - 9 * DAY_S, created_at=NOW),
-        item(3, "A lake.", thread="t", at=NOW - 2 * DAY_S),
+        item(3, "What did you paint?", thread="u", at=NOW - 9 * DAY_S),
+        item(4, "A lake.", thread="u", at=NOW - 2 * DAY_S),
+        *(item(100 + number, f"Small talk {number}") for number in range(9)),
     )
     signals = {hit.item.text: hit.signals.get("passage", 0.0) for hit in ask(index, "paint", explain=True)}
     assert signals["A sunset."] > signals["A lake."]
@@ -135,6 +138,14 @@ def test_what_says_the_same_comes_after_what_says_something_else() -> None:
     hits = ask(index, "What pasta did I have?", explain=True)
     assert [hit.item.cube_id for hit in hits[:2]] in (["cube_0001", "cube_0004"], ["cube_0004", "cube_0001"])
     assert all(hit.signals["repeats"] < 0 for hit in hits[2:])
+    assert [sum(hit.signals.values()) for hit in hits] == pytest.approx([hit.score for hit in hits])
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_in_a_large_scope_a_neighbour_of_what_was_found_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranking, "WHOLE", 0)
+    index = index_of(item(1, "What did you paint?", thread="t"), item(2, "A sunset.", thread="t"), item(3, "Tea."))
+    assert set(texts(ask(index, "paint"))) == {"What did you paint?", "A sunset."}
 
 
 def test_a_filter_may_leave_nothing() -> None:
