@@ -115,10 +115,10 @@ def _work(scene: Scene) -> None:
         "FROM consolidations r JOIN memcubes c USING (tenant_id) WHERE r.id = %s AND c.id = %s",
         ids["proposal"], ids["run"], ids["frozen"],
     )  # fmt: skip
-    ids["job"] = failed_job(scene)
+    ids["job"] = failed_job(scene, ids["rolled"])
 
 
-def failed_job(scene: Scene) -> str:
+def failed_job(scene: Scene, conversation: str) -> str:
     """One that waits for an admin."""
     job = new_id("job")
     look(
@@ -126,7 +126,7 @@ def failed_job(scene: Scene) -> str:
         "INSERT INTO outbox (tenant_id, id, task, subject, status, failures, error) SELECT tenant_id, %s, 'advance', "
         "id, 'failed', 8, '{\"code\": \"model_unavailable\", \"detail\": \"no answer\", \"hint\": \"Retry.\"}' "
         "FROM conversations WHERE id = %s",
-        job, scene.ids["rolled"],
+        job, conversation,
     )  # fmt: skip
     return job
 

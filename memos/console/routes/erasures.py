@@ -27,7 +27,7 @@ class NotRetyped(Invalid):
     """What was typed is not what is to be erased."""
 
     code = "not_retyped"
-    hint = "Go back and type it exactly as it stands there. Nothing was erased."
+    hint = "Type it exactly as it stands here. Nothing was erased."
 
 
 class NoDryRun(Conflict):
@@ -68,14 +68,14 @@ async def dry_run(request: Request, visitor: Acting) -> Response:
 
 
 @router.post("/erasures/{erasure_id}/erase")
-async def erase(visitor: Acting, erasure_id: ErasureId) -> Response:
+async def erase(request: Request, visitor: Acting, erasure_id: ErasureId) -> Response:
     """What the dry run looked at, once it is typed again. `erasure_id` is the dry run's."""
     target, name = _named(visitor)
     rehearsed = await visitor.call(erasures.get, erasure_id=erasure_id)
     if not rehearsed.dry_run or rehearsed.status != "done" or _subject(visitor, target, name) != rehearsed.subject:
         raise NoDryRun
     if visitor.form.get("typed", "").strip() != name.strip():
-        raise NotRetyped
+        return _shown(request, rehearsed, target, name, NotRetyped())
     body = _wanted(target, name, rehearsed.derived, dry=False)
     made = await visitor.answer(erasures.create, body=body, key=visitor.key)
     return go(f"{PATH}/erasures/{made['id']}", "erasing")
@@ -121,10 +121,11 @@ async def receipt(visitor: Visiting, erasure_id: ErasureId) -> Response:
     return JSONResponse(found.receipt, headers=headers)
 
 
-def _shown(request: Request, found: Erasure, target: str, name: str) -> Response:
+def _shown(request: Request, found: Erasure, target: str, name: str, refused: NotRetyped | None = None) -> Response:
     part = request.headers.get("hx-request") is not None
     template = "_erasure.html" if part else "erasure.html"
-    return show(request, template, erasure=found, target=target, name=name)
+    code = 200 if refused is None else refused.status
+    return show(request, template, code, erasure=found, target=target, name=name, refused=refused)
 
 
 def _named(visitor: Visitor) -> tuple[str, str]:
