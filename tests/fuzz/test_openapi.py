@@ -80,6 +80,20 @@ def _parted(live: Live) -> tuple[str, str]:
     return ours, theirs
 
 
+def _memory(live: Live) -> tuple[str, str]:
+    """A memory, and the batch that it would have come with, to look at."""
+    with live.client() as client:
+        memory = post(client, "/v1/memories", {"text": "My bird is called Kiwi.", "user_id": "u"}).json()
+    (cube, batch) = memory["memories"][0]["id"], new_id("batch")
+    look(
+        live,
+        "INSERT INTO memory_batches (tenant_id, id, cube_ids, scope_ids, duplicates, created_by) "
+        "SELECT c.tenant_id, %s, ARRAY[c.id], ARRAY[c.scope_id], 0, 'test' FROM memcubes c WHERE c.id = %s",
+        batch, cube,
+    )  # fmt: skip
+    return cube, batch
+
+
 def _erasure(live: Live) -> str:
     """A dry run to look at."""
     with live.client() as client:
@@ -110,6 +124,7 @@ def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int)
     granted, grant = _grant(live)
     ours, theirs = _parted(live)
     erasure = _erasure(live)
+    memory, batch = _memory(live)
     config.write_text(
         # NUL is refused wherever it is (tests/api/test_bad_input.py), which a schema of free-form metadata cannot say.
         "[generation]\nallow-x00 = false\n"
@@ -125,6 +140,15 @@ def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int)
         f'parameters = {{ "path.cube_id" = "{granted}" }}\n'
         '[[operations]]\ninclude-name = "POST /v1/cubes/{cube_id}/grants"\n'
         f'parameters = {{ "path.cube_id" = "{granted}" }}\n'
+        + "".join(
+            f'[[operations]]\ninclude-name = "{call}"\nparameters = {{ "path.memory_id" = "{memory}" }}\n'
+            for call in (
+                "GET /v1/memories/{memory_id}", "GET /v1/memories/{memory_id}/history",
+                "PATCH /v1/memories/{memory_id}", "DELETE /v1/memories/{memory_id}",
+            )
+        )  # fmt: skip
+        + '[[operations]]\ninclude-name = "GET /v1/memories/batches/{batch_id}"\n'
+        f'parameters = {{ "path.batch_id" = "{batch}" }}\n'
         '[[operations]]\ninclude-name = "GET /v1/deltas/{delta_id}"\n'
         f'parameters = {{ "path.delta_id" = "{_delta(live)}" }}\n'
         '[[operations]]\ninclude-name = "POST /v1/conversations/{conversation_id}/merge"\n'
