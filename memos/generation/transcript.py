@@ -112,7 +112,7 @@ class TranscriptEngine:
         stop: Sequence[str] = (),
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Generator[str, None, Finished]:
-        raise NotImplementedError("the upstream model answers")
+        raise TypeError("a transcript answers nothing: the upstream model does")
 
     def advance(self, state: Transcript, text: str, output: str) -> Step[Transcript]:
         chain = hashlib.sha256(state.chain + canonical_json([text, output])).digest()

@@ -11,13 +11,12 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from memos.integrations import calls
+from memos.integrations import calls, store
 from memos.integrations.calls import Json
 from memos.sdk import Memos
 from memos.sdk.errors import MemosError
@@ -63,9 +62,8 @@ def from_mem0(path: Path, user_id: str | None) -> Iterator[Json]:
 
 def from_mem0_history(path: Path, user_id: str | None) -> Iterator[Json]:
     """mem0's SQLite history: of each memory the newest text, unless it was deleted."""
-    rows = _rows(path, "SELECT * FROM history ORDER BY created_at, rowid")
     newest: dict[str, Json] = {}
-    for row in rows:
+    for row in _rows(path, store.mem0_history):
         newest.pop(row["memory_id"], None)
         if row["event"] != "DELETE" and not row.get("is_deleted") and row["new_memory"]:
             newest[row["memory_id"]] = row
@@ -80,7 +78,7 @@ def from_langgraph(path: Path, user_id: str | None) -> Iterator[Json]:
     """LangGraph's SQLite store, as items that `memos.integrations.langgraph.MemosStore` of that user finds."""
     from memos.integrations.langgraph import USER, item_of
 
-    for row in _rows(path, "SELECT prefix, key, value FROM store ORDER BY prefix, key"):
+    for row in _rows(path, store.langgraph_items):
         value = json.loads(row["value"])
         yield item_of(tuple(row["prefix"].split(".")), row["key"], value, None, user_id or USER)
 
@@ -146,14 +144,11 @@ def _json(path: Path) -> Any:
         raise _refused(path, "is not JSON") from error
 
 
-def _rows(path: Path, query: str) -> list[Json]:
-    """Read only: the other program may be running."""
+def _rows(path: Path, read: Callable[[Path], list[Json]]) -> list[Json]:
     if not path.is_file():
         raise _refused(path, "is not there")
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(query)]
+        return read(path)
     except sqlite3.Error as error:
         raise _refused(path, f"is no database of that kind: {error}") from error
 

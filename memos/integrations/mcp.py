@@ -7,7 +7,7 @@ What fails is an error of the tool, in the words of the problem document: a mode
 
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Annotated, Any
 
@@ -27,6 +27,7 @@ INSTRUCTIONS = (
 )
 # The client of whoever sent this request.
 Clients = Callable[[Any], AbstractAsyncContextManager[AsyncMemos]]
+Asks = Callable[[Any, Call[calls.Json]], Awaitable[calls.Json]]
 
 UserId = Annotated[str | None, Field(description="Whose memory it is; left out: the caller's own.")]
 MemoryId = Annotated[str, Field(description="An id of a memory, as cube_...")]
@@ -44,19 +45,14 @@ def build(clients: Clients) -> MCPServer:
 
     with _logging_left_alone():
         server: MCPServer[Any] = MCPServer("memos", instructions=INSTRUCTIONS)
+    _finding(server, asked)
+    _changing(server, asked)
+    _talking(server, asked)
+    _lineage(server, asked)
+    return server
 
-    @server.tool()
-    async def add_memory(
-        ctx: Context[Any],
-        text: Annotated[str, Field(description="What to remember, a statement that stands by itself.")],
-        user_id: UserId = None,
-        metadata: dict[str, Any] | None = None,
-        tags: list[str] | None = None,
-    ) -> calls.Json:
-        """Remember something about a user."""
-        item = {"text": text, "user_id": user_id, "metadata": metadata, "tags": tags}
-        return await asked(ctx, calls.add([{name: value for name, value in item.items() if value is not None}]))
 
+def _finding(server: MCPServer[Any], asked: Asks) -> None:
     @server.tool()
     async def search_memories(
         ctx: Context[Any],
@@ -74,6 +70,25 @@ def build(clients: Clients) -> MCPServer:
         return await asked(ctx, calls.get(memory_id))
 
     @server.tool()
+    async def get_memory_history(ctx: Context[Any], memory_id: MemoryId) -> calls.Json:
+        """What a memory said, newest first."""
+        return await asked(ctx, calls.history(memory_id))
+
+
+def _changing(server: MCPServer[Any], asked: Asks) -> None:
+    @server.tool()
+    async def add_memory(
+        ctx: Context[Any],
+        text: Annotated[str, Field(description="What to remember, a statement that stands by itself.")],
+        user_id: UserId = None,
+        metadata: dict[str, Any] | None = None,
+        tags: list[str] | None = None,
+    ) -> calls.Json:
+        """Remember something about a user."""
+        item = {"text": text, "user_id": user_id, "metadata": metadata, "tags": tags}
+        return await asked(ctx, calls.add([{name: value for name, value in item.items() if value is not None}]))
+
+    @server.tool()
     async def update_memory(
         ctx: Context[Any], memory_id: MemoryId, text: Annotated[str, Field(description="What is so now.")]
     ) -> calls.Json:
@@ -85,11 +100,8 @@ def build(clients: Clients) -> MCPServer:
         """Put a memory away: it is not found any more."""
         return await asked(ctx, calls.delete(memory_id))
 
-    @server.tool()
-    async def get_memory_history(ctx: Context[Any], memory_id: MemoryId) -> calls.Json:
-        """What a memory said, newest first."""
-        return await asked(ctx, calls.history(memory_id))
 
+def _talking(server: MCPServer[Any], asked: Asks) -> None:
     @server.tool()
     async def chat(
         ctx: Context[Any],
@@ -106,6 +118,8 @@ def build(clients: Clients) -> MCPServer:
         kept = ("conversation_id", "seq", "output", "memory")
         return {name: turn[name] for name in kept} | {"turn_id": turn["id"]}
 
+
+def _lineage(server: MCPServer[Any], asked: Asks) -> None:
     @server.resource("memos://memories/{memory_id}/lineage", mime_type="application/json")
     async def memory_lineage(memory_id: str, ctx: Context[Any]) -> str:
         """Where a memory came from, and what came of it: nodes and edges."""
@@ -116,8 +130,6 @@ def build(clients: Clients) -> MCPServer:
         """How a conversation's memory came to be, turn by turn: nodes and edges."""
         state = str((await asked(ctx, calls.conversation_of(conversation_id)))["state_cube_id"])
         return json.dumps(await asked(ctx, calls.lineage(state)))
-
-    return server
 
 
 def of_one(client: AsyncMemos) -> Clients:

@@ -207,7 +207,11 @@ class Memory:
 
     def reset(self) -> None:
         """Refused: it would take away what everybody said. Erasures forget for good, one user at a time."""
-        raise NotImplementedError("erase a user's memory with memos.sdk.Memos().erasures, or start on an empty folder")
+        raise MemosError(
+            "reset would take away what everybody said",
+            code="not_supported",
+            hint="Erase one user's memory with memos.sdk.Memos().erasures, or start on an empty folder.",
+        )
 
     def close(self) -> None:
         """Closes the connections."""

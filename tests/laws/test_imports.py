@@ -24,6 +24,7 @@ PLANTED = {
     "law-1-pure-kernel": ("memos/kernel/planted.py", "import sqlalchemy"),
     "law-2-no-torch": ("memos/http/planted.py", "import torch"),
     "law-3-sdk": ("memos/sdk/planted.py", "import memos.kit.errors"),
+    "law-3-integrations": ("memos/integrations/planted.py", "import memos.kit.errors"),
     "law-3-models": ("models/planted.py", "import memos"),
 }
 
