@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def connected(url: str, **options: float):
+async def connected(url: str, **options: Any):
     client = ModelWorkerClient(url, **options)
     try:
         yield client

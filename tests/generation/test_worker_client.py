@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ async def canned(*pieces: bytes, hold_s: float = 0.0) -> AsyncIterator[tuple[str
 
 
 @asynccontextmanager
-async def client_of(url: str, **options: float) -> AsyncIterator[ModelWorkerClient]:
+async def client_of(url: str, **options: Any) -> AsyncIterator[ModelWorkerClient]:
     client = ModelWorkerClient(url, **options)
     try:
         yield client

@@ -24,7 +24,7 @@ def make_folder(folder: Path, kind: str, *, seed: int = 0, newer: bool = False, 
     folder.mkdir(parents=True)
     rng = np.random.Generator(np.random.PCG64(seed))
     bert = kind == "bert"
-    body = {
+    body: dict[str, Any] = {
         "model_type": kind, "vocab_size": len(SPECIAL) + len(WORDS), "hidden_size": WIDTH, "num_hidden_layers": LAYERS,
         "num_attention_heads": HEADS, "intermediate_size": INNER, "max_position_embeddings": POSITIONS,
         "pad_token_id": 1, "type_vocab_size": 2 if bert else 1, "layer_norm_eps": 1e-12 if bert else 1e-5,
