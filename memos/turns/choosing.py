@@ -20,6 +20,13 @@ from memos.recall.query import Hit
 from memos.recall.words import plain, stem_hashes
 
 MORE = 4  # how many are looked at for each one that is wanted
+# How a question without its mark begins.
+_WANTING = frozenset(
+    """
+    are can could did do does give has have how is list name please recall remind repeat say show tell was were what
+    when where which who whose why will would
+    """.split()
+)
 _ASKS = ("?", "\uff1f", "\u061f", "\u2e2e")
 
 
@@ -39,8 +46,11 @@ def chosen(hits: Sequence[Hit], question: str, *, top_k: int, most_tokens: int) 
 def not_overruled(hits: Sequence[Hit], question: str, own: Collection[str]) -> list[Hit]:
     """Without what the conversation has since spoken of itself: memories from elsewhere that have no word of the
     question which a later statement of the user in one of the conversations `own` has not. For models that read
-    memories beside a state and cannot tell which of two is meant to hold."""
+    memories beside a state and cannot tell which of two is meant to hold. Beside what tells something itself, nothing
+    that shares a word with it."""
     asked = set(stem_hashes(plain(question)))
+    if not _wants(question):  # it tells something itself: who is told the old along with the new repeats the old
+        return [hit for hit in hits if not asked.intersection(stem_hashes(plain(hit.item.text)))]
     ours = [
         (_age(hit.item), asked.intersection(stem_hashes(plain(hit.item.text))))
         for hit in hits
@@ -52,6 +62,10 @@ def not_overruled(hits: Sequence[Hit], question: str, own: Collection[str]) -> l
         return bool(shared) and any(shared <= words and age > _age(item) for age, words in ours)
 
     return [hit for hit in hits if hit.item.conversation_id in own or not overruled(hit.item)]
+
+
+def _wants(text: str) -> bool:
+    return any(mark in text for mark in _ASKS) or not _WANTING.isdisjoint(plain(text)[:2])
 
 
 def _telling(hits: Sequence[Hit], question: str) -> Iterator[Hit]:

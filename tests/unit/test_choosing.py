@@ -77,3 +77,5 @@ def test_what_this_conversation_said_since_overrules() -> None:
     assert not_overruled(found, question, {"here"}) == [here, later, other, asks]
     assert not_overruled(found, question, {"nowhere"}) == found
     assert not_overruled(found, "Where do I live with my dog Biscuit?", {"here"}) == found, "they have more of it"
+    assert not_overruled(found, "My dog is called Max.", {"here"}) == [other], "it is told something"
+    assert not_overruled(found, "Tell me my dog's name.", {"here"}) == [here, later, other, asks]
