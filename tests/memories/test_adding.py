@@ -183,6 +183,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_kept(
 def test_a_newer_memory_replaces_an_older_one(client: httpx2.Client) -> None:
     ada = owner()
     old = remember(client, ada, "Ada lives in Paris.")["memories"][0]["id"]
+    assert ids(found(client, ada, "where does ada live")) == [old]
     new = remember(client, ada, "Ada lives in Rome.", supersedes=old)["memories"][0]["id"]
     assert ids(found(client, ada, "where does ada live")) == [new]
     both = found(client, ada, "where does ada live", history=True)
