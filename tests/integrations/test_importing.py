@@ -19,7 +19,7 @@ from tests.support.live import Live
 
 def run(live: Live, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "memos.cli.main", "import-from", *arguments, "--url", live.url, "--key", live.key]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
 
 
 def test_mem0s_export(live: Live, memos: Memos, user: str, tmp_path: Path) -> None:
