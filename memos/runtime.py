@@ -18,7 +18,7 @@ from memos.consolidation.run import ConsolidateTask
 from memos.consolidation.service import CONSOLIDATE
 from memos.cubes.conversions import CONVERT
 from memos.cubes.convert_task import ConvertTask
-from memos.cubes.recipes import Recipes
+from memos.cubes.recipes.making import Recipes
 from memos.deltas.distil import DistilTask
 from memos.deltas.service import DISTIL
 from memos.embedders import tasks as embedding

@@ -6,7 +6,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, text
 
-from memos.cubes.recipe_store import THINNED
+from memos.cubes.recipes.store import THINNED
 from memos.kit.unit_of_work import UnitOfWork
 
 _CUBES_OF_USER = text("""

@@ -44,8 +44,8 @@ class PayloadThinned(Unavailable):
     hint = "Ask again as Retry-After says."
     retry_after_s = 1.0
 
-    def __init__(self, version_ids: Sequence[str]) -> None:
-        super().__init__(f"the payload of version {version_ids[0]} is to be made again")
+    def __init__(self, version_ids: Sequence[str] = ()) -> None:
+        super().__init__(f"the payload of version {version_ids[0]} is to be made again" if version_ids else None)
         self.version_ids = tuple(version_ids)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, text
 
-from memos.cubes.recipe_store import THINNED
+from memos.cubes.recipes.store import THINNED
 from memos.kit.unit_of_work import UnitOfWork
 
 _RUN = """r.id, r.user_id, r.agent_id, r.rank, r.steps, r.seed, r.wanted_model, r.replaces, r.fingerprint, r.status,

@@ -20,8 +20,8 @@ from sqlalchemy import RowMapping
 
 from memos.audit.service import note
 from memos.cubes import changes
-from memos.cubes import recipe_store as recipes
-from memos.cubes.recipes import Recipes
+from memos.cubes.recipes import store as recipes
+from memos.cubes.recipes.making import Recipes
 from memos.cubes.versions import blob_key
 from memos.generation.port import Generator
 from memos.kernel.lifecycle import Lifecycle

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, text
 
-from memos.cubes.recipe_store import THINNED
+from memos.cubes.recipes.store import THINNED
 from memos.deltas.mounting import MOUNTED
 from memos.kit.ids import new_id
 from memos.kit.unit_of_work import UnitOfWork

@@ -4,7 +4,6 @@ trigger and key, one thing that no bug of ours may ever leave behind.
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,60 +22,10 @@ from memos.kit.blobs import Blobs
 from memos.kit.ids import new_id
 from memos.runtime import Runtime
 from tests.api.talk import eventually, look, post, say
+from tests.invariants.planting import found, mended, planted, states
 from tests.support.evidence import connect
 from tests.support.live import Live, serve, settings_for
 from tests.support.postgres import Cluster
-
-
-@pytest.fixture(scope="module")
-def service(postgres_cluster: Cluster) -> Iterator[Live]:
-    """One in which the schedules run, and which has no grace for payloads."""
-    often = {"invariants": 1.0, "blobs": 1.0, "audit_chain": 0.5}
-    with serve(postgres_cluster.database(), schedule_poll_s=0.2, schedule_every_s=often, blob_grace_s=0.0) as live:
-        with live.client() as client:
-            conversation = live.conversation(client)
-            for number in range(3):
-                say(client, conversation, f"turn {number}")
-            live.settled(client, conversation)
-            post(client, f"/v1/conversations/{conversation}/rollback", {"to_turn": 2})
-            post(client, f"/v1/conversations/{conversation}/fork", {"at_turn": 1})
-        yield live
-
-
-@pytest.fixture
-def client(service: Live) -> Iterator[httpx2.Client]:
-    with service.client() as open_client:
-        yield open_client
-
-
-@pytest.fixture
-def cube(service: Live) -> str:
-    return str(look(service, "SELECT cube_id FROM memcube_versions WHERE operation = 'rollback'")[0]["cube_id"])
-
-
-def states(client: httpx2.Client) -> dict[str, dict[str, Any]]:
-    return {state["name"]: state for state in client.get("/v1/stats").json()["invariants"]}
-
-
-def planted(live: Live, sql: str, *values: Any) -> None:
-    """Writes what no role of the service may: without triggers and foreign keys."""
-    with connect(live.database.admin) as connection:
-        connection.execute("SET session_replication_role = replica")
-        connection.execute(sql, values or None)
-
-
-def found(client: httpx2.Client, name: str, subject: str) -> str:
-    """What the schedule's next runs say of it."""
-
-    def seen() -> str:
-        examples = states(client)[name]["examples"]
-        return next((example["detail"] for example in examples if example["subject"] == subject), "")
-
-    return eventually(seen, 20)
-
-
-def mended(client: httpx2.Client, name: str) -> None:
-    eventually(lambda: (state := states(client)[name])["checked_at"] and state["findings"] == 0, 20)
 
 
 def test_nothing_is_wrong_with_a_service_that_was_used(client: httpx2.Client) -> None:
@@ -128,57 +77,6 @@ ROWS = {
         "frozen is True, and its last event says False",
     ),
 }
-
-
-MEMORIES = {
-    "scope": ("scope_id = NULL", "it is in no scope"),
-    "other": (
-        "scope_id = (SELECT id FROM recall_scopes WHERE user_id = 'eve' AND tenant_id = memcubes.tenant_id)",
-        "is not its owner's",
-    ),
-    "stamp": ("recall_revision = recall_revision + 1000", "and its scope has revision"),
-    "no stamp": ("recall_revision = NULL", "its stamp is None"),
-}
-
-
-def test_a_memory_that_recall_would_miss_is_named(service: Live, client: httpx2.Client) -> None:
-    post(client, "/v1/cubes", {"text": "Eve has a cat.", "user_id": "eve"})
-    mended(client, "recall_is_whole")
-    said, restored = {}, {}
-    for name, (wrong, told) in MEMORIES.items():
-        memory = post(client, "/v1/cubes", {"text": f"A memory of case {name}.", "user_id": "ada"}).json()["id"]
-        (restored[memory],) = look(service, "SELECT scope_id, recall_revision FROM memcubes WHERE id = %s", memory)
-        said[memory] = told
-        planted(service, f"UPDATE memcubes SET {wrong} WHERE id = %s", memory)
-    for memory, told in said.items():
-        assert told in found(client, "recall_is_whole", memory)
-        scope, revision = restored[memory]["scope_id"], restored[memory]["recall_revision"]
-        planted(
-            service, "UPDATE memcubes SET scope_id = %s, recall_revision = %s WHERE id = %s", scope, revision, memory
-        )
-    mended(client, "recall_is_whole")
-
-
-def test_a_vector_that_is_missing_or_should_be_is_named(service: Live, client: httpx2.Client) -> None:
-    memory = post(client, "/v1/cubes", {"text": "A memory that waits for its vector.", "user_id": "bob"}).json()["id"]
-    mended(client, "recall_is_whole")
-    (was,) = look(service, "SELECT scope_id, head_version_id FROM memcubes WHERE id = %s", memory)
-    planted(service, "UPDATE recall_scopes SET embedder = 'of-a-test' WHERE id = %s", was["scope_id"])
-    older = "UPDATE memcube_versions SET created_at = created_at - %s * interval '1 hour' WHERE id = %s"
-    planted(service, older, 1, was["head_version_id"])
-    assert "without a vector" in found(client, "recall_is_whole", memory)
-    vector = (
-        "INSERT INTO embeddings (tenant_id, version_id, model, dimensions, vector, scope_id, revision) "
-        "SELECT tenant_id, head_version_id, 'of-a-test', 1, '\\x0000803f', scope_id, recall_revision FROM memcubes "
-        "WHERE id = %s"
-    )
-    planted(service, vector, memory)
-    mended(client, "recall_is_whole")
-    planted(service, "UPDATE embeddings SET revision = revision + 1000 WHERE version_id = %s", was["head_version_id"])
-    assert "its scope has revision" in found(client, "recall_is_whole", memory)
-    planted(service, "DELETE FROM embeddings WHERE version_id = %s", was["head_version_id"])
-    planted(service, older, -1, was["head_version_id"])
-    mended(client, "recall_is_whole")
 
 
 @pytest.mark.parametrize("plant", ROWS)

@@ -9,8 +9,8 @@ from typing import Any, cast
 import httpx2
 import pytest
 
-from memos.cubes import recipe_store
-from memos.cubes.recipes import CannotRemake
+from memos.cubes.recipes import store as recipe_store
+from memos.cubes.recipes.making import CannotRemake
 from memos.cubes.versions import blob_key
 from memos.generation.in_process import InProcessGenerator
 from memos.invariants.rows import RecipesHold

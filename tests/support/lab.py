@@ -17,7 +17,7 @@ from sqlalchemy import RowMapping, make_url, text
 from memos.conversations import service as conversations
 from memos.conversations.schemas import ConversationCreate
 from memos.cubes import changes
-from memos.cubes.recipes import Recipes
+from memos.cubes.recipes.making import Recipes
 from memos.cubes.versions import blob_key, text_payload
 from memos.generation.port import Generator
 from memos.generation.registry import build_generator

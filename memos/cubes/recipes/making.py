@@ -19,7 +19,7 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import RowMapping
 
-from memos.cubes import recipe_store as store
+from memos.cubes.recipes import store
 from memos.cubes.versions import PayloadThinned, blob_key
 from memos.generation.port import Generator, ModelMismatch, StateRef
 from memos.kit.blobs import Blobs

@@ -1,0 +1,1 @@
+"""States that are kept as recipes, and how they are made again."""
