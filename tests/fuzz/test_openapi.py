@@ -94,6 +94,14 @@ def _memory(live: Live) -> tuple[str, str]:
     return cube, batch
 
 
+def _at_memories(live: Live) -> str:
+    memory, batch = _memory(live)
+    calls = ("GET {}", "GET {}/history", "PATCH {}", "DELETE {}")
+    named = [(call.format("/v1/memories/{memory_id}"), f'"path.memory_id" = "{memory}"') for call in calls]
+    named.append(("GET /v1/memories/batches/{batch_id}", f'"path.batch_id" = "{batch}"'))
+    return "".join(f'[[operations]]\ninclude-name = "{call}"\nparameters = {{ {id} }}\n' for call, id in named)
+
+
 def _erasure(live: Live) -> str:
     """A dry run to look at."""
     with live.client() as client:
@@ -124,7 +132,6 @@ def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int)
     granted, grant = _grant(live)
     ours, theirs = _parted(live)
     erasure = _erasure(live)
-    memory, batch = _memory(live)
     config.write_text(
         # NUL is refused wherever it is (tests/api/test_bad_input.py), which a schema of free-form metadata cannot say.
         "[generation]\nallow-x00 = false\n"
@@ -140,16 +147,8 @@ def _fuzz(live: Live, folder: Path, *, examples: int, seed: int, timeout_s: int)
         f'parameters = {{ "path.cube_id" = "{granted}" }}\n'
         '[[operations]]\ninclude-name = "POST /v1/cubes/{cube_id}/grants"\n'
         f'parameters = {{ "path.cube_id" = "{granted}" }}\n'
-        + "".join(
-            f'[[operations]]\ninclude-name = "{call}"\nparameters = {{ "path.memory_id" = "{memory}" }}\n'
-            for call in (
-                "GET /v1/memories/{memory_id}", "GET /v1/memories/{memory_id}/history",
-                "PATCH /v1/memories/{memory_id}", "DELETE /v1/memories/{memory_id}",
-            )
-        )  # fmt: skip
-        + '[[operations]]\ninclude-name = "GET /v1/memories/batches/{batch_id}"\n'
-        f'parameters = {{ "path.batch_id" = "{batch}" }}\n'
-        '[[operations]]\ninclude-name = "GET /v1/deltas/{delta_id}"\n'
+        + _at_memories(live)
+        + '[[operations]]\ninclude-name = "GET /v1/deltas/{delta_id}"\n'
         f'parameters = {{ "path.delta_id" = "{_delta(live)}" }}\n'
         '[[operations]]\ninclude-name = "POST /v1/conversations/{conversation_id}/merge"\n'
         f'parameters = {{ "path.conversation_id" = "{ours}" }}\n'
