@@ -96,6 +96,7 @@ def _rest(service: store_service.Service, made: Made, size: int) -> dict[str, An
     written_mb = service.rss_mb()
     first = store_service.first_search(service, made, "one-of-many")
     found["first_search"] = {"cpu_s": round(first.cpu_s, 2), "wall_s": round(first.wall_s, 2)}
+    found["graph_cpu_s"] = store_service.settled(service)
     found["search"] = store_service.searches(service, made, "one-of-many", QUESTIONS)
     grown_mb = (service.rss_mb() - before_mb) / (size / 100_000)
     found["memory_mb"] = {

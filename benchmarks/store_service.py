@@ -253,6 +253,20 @@ def first_search(service: Service, made: Made, user_id: str) -> Spent:
         connection.close()
 
 
+def settled(service: Service, patience_s: float = 600.0) -> float:
+    """Waits until the API works at nothing by itself any more (a graph that is made behind the searches), and says how
+    much CPU that took."""
+    began, before = time.perf_counter(), cpu_s([service.pid])
+    last = before
+    while time.perf_counter() < began + patience_s:
+        time.sleep(2)
+        now = cpu_s([service.pid])
+        if now - last < 0.1:
+            break
+        last = now
+    return round(last - before, 2)
+
+
 def cold_start(service: Service, made: Made, user_id: str) -> dict[str, float]:
     """Killed with -9, started again: until it is ready, and from there to the first answer."""
     victim = service.topology.victims["service"]
