@@ -44,7 +44,9 @@ def serve(
     data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Folder that holds everything.")] = None,
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on; loopback by default.")] = None,
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = None,
-    generator: Annotated[str | None, typer.Option("--generator", help="rxt, openai (an upstream), echo, or another by name.")] = None,
+    generator: Annotated[
+        str | None, typer.Option("--generator", help="rxt, openai (an upstream), echo, or another by name.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Once it serves, print {url, pid, data_dir} on stdout; all else on stderr.")
     ] = False,

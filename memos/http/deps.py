@@ -36,7 +36,16 @@ BEARER = HTTPBearer(auto_error=False, scheme_name="ApiKey", description="An API 
 
 # What whoever is limited to one user may call: the nouns whose every row the database guards for the actor. All else is
 # the application's and the admin's.
-OPEN_TO_PERSONS = ("/v1/conversations", "/v1/turns", "/v1/chat/", "/v1/models", "/memories", "/search", "/v1/cubes", "/v1/memories")
+OPEN_TO_PERSONS = (
+    "/v1/conversations",
+    "/v1/turns",
+    "/v1/chat/",
+    "/v1/models",
+    "/memories",
+    "/search",
+    "/v1/cubes",
+    "/v1/memories",
+)
 # Nouns that hold no content of users: an admin's reading of these is not audited.
 WITHOUT_CONTENT = frozenset({"embedder", "jobs", "keys", "health", "audit", "models", "policies"})
 # Calls that only read, though they are sent with POST: in the log as readings, whoever sends them.

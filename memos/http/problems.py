@@ -61,9 +61,7 @@ def respond(error: MemosError, request: Request, headers: Mapping[str, str] | No
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if openai_errors.speaks_openai(request.url.path):
-        return JSONResponse(
-            openai_errors.body_of(error, extra.get("errors")), openai_errors.status_of(error), headers
-        )
+        return JSONResponse(openai_errors.body_of(error, extra.get("errors")), openai_errors.status_of(error), headers)
     return JSONResponse(problem_of(error, request) | extra, error.status, headers, MEDIA_TYPE)
 
 
