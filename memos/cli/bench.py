@@ -42,7 +42,7 @@ class NotInTheRepository(StartupError):
     """This measurement is run from a checkout of the repository."""
 
     code = "not_in_the_repository"
-    hint = "Clone memos, install it with `make setup`, and run the command in its folder."
+    hint = "Clone memos, and run the command in its folder with the environment that `make test` makes there."
 
 
 class BenchFailed(StartupError):

@@ -126,4 +126,4 @@ def test_the_store_is_measured_from_a_checkout(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     done = invoke("bench", "store")
     assert done.code != 0
-    assert "checkout" in done.err
+    assert "Clone memos" in done.err
