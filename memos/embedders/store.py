@@ -17,19 +17,23 @@ _SCOPE = """
     WHERE s.id = :id AND s.erased_by IS NULL"""
 _GET = text(_SCOPE)
 _LOCK = text(f"{_SCOPE} FOR UPDATE")
+# Each row is looked up by itself, which `OFFSET 0` says to a planner that has no statistics yet (see memos/memories).
+_HEAD = "CROSS JOIN LATERAL (SELECT v.* FROM memcube_versions v WHERE v.id = c.head_version_id OFFSET 0) v"
+_CUBE = "CROSS JOIN LATERAL (SELECT m.* FROM memcubes m WHERE m.id = v.cube_id OFFSET 0) c"
 # What can be embedded: the newest version of whatever is not erased, nor about to be.
 _READABLE = "c.lifecycle <> 'erased' AND c.erasing_by IS NULL AND v.content IS NOT NULL"
-_WITHOUT = "NOT EXISTS (SELECT FROM embeddings x WHERE x.version_id = v.id AND x.model = :model)"
+_WITHOUT = "NOT EXISTS (SELECT FROM embeddings x WHERE x.version_id = v.id AND x.model = :model OFFSET 0)"
 _LACKING = f"""
     SELECT v.id AS version_id, v.content, c.recall_revision, c.id AS cube_id
-    FROM memcubes c JOIN memcube_versions v ON v.id = c.head_version_id
+    FROM memcubes c {_HEAD}
     WHERE c.scope_id = :scope_id AND (c.recall_revision, c.id) > (:revision, CAST(:after AS text) COLLATE "C")
       AND {_READABLE} AND {_WITHOUT}"""
 _NEXT_LACKING = text(f"{_LACKING} ORDER BY c.recall_revision, c.id LIMIT :limit")
 # Earlier versions that had a vector keep having one: a search of the past asks for them.
 _EARLIER = f"""
     SELECT v.id AS version_id, v.content
-    FROM embeddings e JOIN memcube_versions v ON v.id = e.version_id JOIN memcubes c ON c.id = v.cube_id
+    FROM embeddings e
+    CROSS JOIN LATERAL (SELECT v.* FROM memcube_versions v WHERE v.id = e.version_id OFFSET 0) v {_CUBE}
     WHERE e.scope_id = :scope_id AND e.model = :had AND e.version_id > CAST(:after AS text) COLLATE "C"
       AND {_READABLE} AND {_WITHOUT}"""
 _NEXT_EARLIER = text(f"{_EARLIER} ORDER BY e.version_id LIMIT :limit")
@@ -39,15 +43,14 @@ _PUT = text(f"""
     INSERT INTO embeddings (tenant_id, version_id, model, dimensions, vector, scope_id, revision)
     SELECT :tenant_id, v.id, :model, :dimensions, w.vector, c.scope_id, 0
     FROM unnest(CAST(:ids AS text[]), CAST(:vectors AS bytea[])) AS w (id, vector)
-    JOIN memcube_versions v ON v.id = w.id JOIN memcubes c ON c.id = v.cube_id
+    CROSS JOIN LATERAL (SELECT v.* FROM memcube_versions v WHERE v.id = w.id OFFSET 0) v {_CUBE}
     WHERE c.scope_id = :scope_id AND {_READABLE} AND {_WITHOUT}
     ORDER BY v.id
     ON CONFLICT (version_id, model) DO NOTHING""")
 _COUNT = text(f"""
     SELECT count(*) AS total,
       count(*) FILTER (WHERE EXISTS (SELECT FROM embeddings x WHERE x.version_id = v.id AND x.model = :model)) AS done
-    FROM memcubes c JOIN memcube_versions v ON v.id = c.head_version_id
-    WHERE c.scope_id = :scope_id AND {_READABLE}""")
+    FROM memcubes c {_HEAD} WHERE c.scope_id = :scope_id AND {_READABLE}""")
 _BEGIN_WITH = text("UPDATE recall_scopes SET embedder = :model, next_embedder = NULL WHERE id = :id")
 _AIM = text("UPDATE recall_scopes SET next_embedder = :model WHERE id = :id")
 # The revision is raised, so that every index of the scope hears of it.
@@ -80,9 +83,10 @@ _BEHIND = text(f"""
       ORDER BY s.id LIMIT :limit FOR UPDATE OF s SKIP LOCKED
     ), judged AS (
       SELECT b.id, b.revision, EXISTS (
-        SELECT FROM memcubes c JOIN memcube_versions v ON v.id = c.head_version_id
+        SELECT FROM memcubes c {_HEAD}
         WHERE c.scope_id = b.id AND c.recall_revision > b.embedded_revision AND {_READABLE}
-          AND NOT EXISTS (SELECT FROM embeddings x WHERE x.version_id = v.id AND x.model = b.embedder)) AS lacking
+          AND NOT EXISTS (
+            SELECT FROM embeddings x WHERE x.version_id = v.id AND x.model = b.embedder OFFSET 0)) AS lacking
       FROM behind b
     ), whole AS (
       UPDATE recall_scopes s SET embedded_revision = j.revision FROM judged j WHERE j.id = s.id AND NOT j.lacking

@@ -14,7 +14,7 @@ from memos.recall.items import Item
 from memos.timemachine import service as timemachine
 from memos.timemachine.schemas import CubeThen
 
-PAGE = 500
+PAGE = 5_000  # each page looks at all that is before it, where the tables have no statistics yet
 
 
 async def items_then(database: Database, tenant_id: str, scope_id: str, model: str, as_of: datetime) -> list[Item]:

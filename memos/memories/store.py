@@ -11,19 +11,32 @@ from memos.kit.unit_of_work import UnitOfWork
 
 # What an index holds: what lives, and what was put away because something that lives replaces it. What an erasure holds
 # is not there any more.
+#
+# Whatever goes along with a cube is looked up cube by cube, and `OFFSET 0` keeps it so: the tables of a young service
+# have no statistics yet, and a planner that knows nothing may join all of a tenant's rows with all of them.
 _SUPERSEDED = """EXISTS (
-      SELECT FROM memcube_versions o JOIN lineage_edges e ON e.parent_id = o.id AND e.relation = 'supersedes'
-      JOIN memcube_versions n ON n.id = e.child_id JOIN memcubes m ON m.id = n.cube_id
-      WHERE o.cube_id = c.id AND m.id <> c.id AND m.lifecycle = 'activated')"""
+      SELECT FROM (SELECT v.id FROM memcube_versions v WHERE v.cube_id = c.id OFFSET 0) o
+      CROSS JOIN LATERAL (
+        SELECT e.child_id FROM lineage_edges e WHERE e.parent_id = o.id AND e.relation = 'supersedes' OFFSET 0) e
+      CROSS JOIN LATERAL (SELECT v.cube_id FROM memcube_versions v WHERE v.id = e.child_id OFFSET 0) n
+      CROSS JOIN LATERAL (SELECT m.lifecycle FROM memcubes m WHERE m.id = n.cube_id OFFSET 0) m
+      WHERE n.cube_id <> c.id AND m.lifecycle = 'activated')"""
 _ITEM = f"""c.id AS cube_id, c.head_version_id AS version_id, c.head_number AS version, c.lifecycle,
       c.erasing_by IS NOT NULL AS held, c.recall_revision, c.user_id, c.agent_id, c.semantic_type, c.tags, c.visibility,
       c.sensitivity, c.expires_at, c.created_at AS begun_at, v.content, v.metadata, v.valid_from, v.valid_to,
       v.created_at, {_SUPERSEDED} AS superseded, t.conversation_id"""
-_FROM = """memcubes c JOIN memcube_versions v ON v.id = c.head_version_id LEFT JOIN turns t ON t.id = c.turn_id"""
+_TURN = "LEFT JOIN LATERAL (SELECT t.conversation_id FROM turns t WHERE t.id = c.turn_id OFFSET 0) t ON true"
+_FROM = f"""memcubes c
+    CROSS JOIN LATERAL (SELECT v.* FROM memcube_versions v WHERE v.id = c.head_version_id OFFSET 0) v {_TURN}"""
+_VECTOR = """LEFT JOIN LATERAL (
+      SELECT e.vector FROM embeddings e WHERE e.version_id = v.id AND e.model = {model} OFFSET 0) e ON true"""
+_OF_VECTORS = f"""embeddings e
+    CROSS JOIN LATERAL (SELECT v.* FROM memcube_versions v WHERE v.id = e.version_id OFFSET 0) v
+    CROSS JOIN LATERAL (SELECT m.* FROM memcubes m WHERE m.id = v.cube_id OFFSET 0) c {_TURN}"""
 # In the order in which they changed, some at a time: what changes meanwhile comes last.
 _CHANGED_CUBES = text(f"""
     SELECT {_ITEM}, e.vector FROM {_FROM}
-    LEFT JOIN embeddings e ON e.version_id = v.id AND e.model = :model
+    {_VECTOR.format(model=":model")}
     WHERE c.scope_id = :scope_id AND (c.recall_revision, c.id) > (:revision, CAST(:after AS text) COLLATE "C")
     ORDER BY c.recall_revision, c.id LIMIT :limit""")
 # Of what others own, what somebody may read: granted, or its owner lets the whole tenant read it.
@@ -60,12 +73,12 @@ _LOOK = text(f"""
       WITH ORDINALITY AS w (user_id, agent_id, known, place)
     LEFT JOIN LATERAL ({_OF_OWNER}) s ON true
     LEFT JOIN LATERAL (
-      (SELECT {_ITEM}, e.vector FROM {_FROM} LEFT JOIN embeddings e ON e.version_id = v.id AND e.model = s.embedder
+      (SELECT {_ITEM}, e.vector FROM {_FROM} {_VECTOR.format(model="s.embedder")}
        WHERE c.scope_id = s.id AND c.recall_revision > w.known ORDER BY c.recall_revision, c.id LIMIT :limit)
       UNION ALL
-      (SELECT {_ITEM}, e.vector FROM embeddings e JOIN memcube_versions v ON v.id = e.version_id
-       JOIN memcubes c ON c.head_version_id = v.id AND c.id = v.cube_id LEFT JOIN turns t ON t.id = c.turn_id
-       WHERE e.scope_id = s.id AND e.revision > w.known AND e.model = s.embedder AND c.recall_revision <= w.known
+      (SELECT {_ITEM}, e.vector FROM {_OF_VECTORS}
+       WHERE c.head_version_id = v.id AND e.scope_id = s.id AND e.revision > w.known AND e.model = s.embedder
+         AND c.recall_revision <= w.known
        LIMIT :limit)) x ON true
     CROSS JOIN (SELECT coalesce((
       SELECT jsonb_agg(jsonb_build_array(o.id, o.recall_revision)) FROM ({_LENT}) o), '[]') AS lent) l
@@ -75,18 +88,20 @@ _DIMENSIONS = text("""
     SELECT e.dimensions FROM embeddings e WHERE e.scope_id = :scope_id AND e.model = :model LIMIT 1""")
 # Vectors that came later than their memories.
 _LATE_VECTORS = text(f"""
-    SELECT {_ITEM}, e.vector FROM embeddings e JOIN memcube_versions v ON v.id = e.version_id
-    JOIN memcubes c ON c.head_version_id = v.id AND c.id = v.cube_id LEFT JOIN turns t ON t.id = c.turn_id
-    WHERE e.scope_id = :scope_id AND e.revision > :revision AND e.model = :model AND c.recall_revision <= :revision""")
+    SELECT {_ITEM}, e.vector FROM {_OF_VECTORS}
+    WHERE c.head_version_id = v.id AND e.scope_id = :scope_id AND e.revision > :revision AND e.model = :model
+      AND c.recall_revision <= :revision""")
 _ITEMS = text(f"""
-    SELECT {_ITEM}, e.vector FROM {_FROM} LEFT JOIN embeddings e ON e.version_id = v.id AND e.model = :model
+    SELECT {_ITEM}, e.vector FROM {_FROM} {_VECTOR.format(model=":model")}
     WHERE c.id = ANY(:ids)""")
 _VECTORS = text("SELECT version_id, vector FROM embeddings WHERE version_id = ANY(:ids) AND model = :model")
 _SUPERSEDED_THEN = text("""
-    SELECT DISTINCT o.cube_id FROM memcube_versions o
-    JOIN lineage_edges e ON e.parent_id = o.id AND e.relation = 'supersedes'
-    JOIN memcube_versions n ON n.id = e.child_id
-    WHERE o.cube_id = ANY(:ids) AND n.cube_id <> o.cube_id AND n.created_at <= :as_of""")
+    SELECT DISTINCT o.cube_id FROM unnest(CAST(:ids AS text[])) AS w (id)
+    CROSS JOIN LATERAL (SELECT v.id, v.cube_id FROM memcube_versions v WHERE v.cube_id = w.id OFFSET 0) o
+    CROSS JOIN LATERAL (
+      SELECT e.child_id FROM lineage_edges e WHERE e.parent_id = o.id AND e.relation = 'supersedes' OFFSET 0) e
+    CROSS JOIN LATERAL (SELECT v.cube_id, v.created_at FROM memcube_versions v WHERE v.id = e.child_id OFFSET 0) n
+    WHERE n.cube_id <> o.cube_id AND n.created_at <= :as_of""")
 _CONVERSATIONS_OF = text("""
     SELECT c.id, t.conversation_id FROM memcubes c JOIN turns t ON t.id = c.turn_id WHERE c.id = ANY(:ids)""")
 _SCOPES = text(f"""
@@ -100,8 +115,8 @@ _HELD = text(f"""
       WITH ORDINALITY AS w (user_id, agent_id, key, place)
     CROSS JOIN LATERAL ({_OF_OWNER}) s
     JOIN memcubes c ON c.scope_id = s.id AND c.dedup_key = w.key AND c.lifecycle IN ('generated', 'activated')
-    JOIN memcube_versions v ON v.id = c.head_version_id
-    LEFT JOIN embeddings e ON e.version_id = v.id AND e.model = CAST(:model AS text)""")
+    CROSS JOIN LATERAL (SELECT v.* FROM memcube_versions v WHERE v.id = c.head_version_id OFFSET 0) v
+    {_VECTOR.format(model="CAST(:model AS text)")}""")
 _REPEATED = text("""
     UPDATE memcubes c SET repeats = c.repeats + w.times
     FROM (SELECT id, count(*) AS times FROM unnest(CAST(:ids AS text[])) AS u (id) GROUP BY id ORDER BY id) w
