@@ -128,16 +128,16 @@ class RecallService:
             early = None
             asked = replace(asked, now=as_of.timestamp())
             places, revision = await self._places_then(tenant_id, viewer, as_of)
+            _refuse_ahead(min_revision, revision)
         else:
             early = self._embedded_early(str(tenant_id), viewer, asked)
             try:
                 places, revision = await self._places(str(tenant_id), viewer)
+                _refuse_ahead(min_revision, revision)
             except BaseException:
                 if early is not None:
                     early[1].cancel()
                 raise
-        if min_revision is not None and min_revision > revision:
-            raise RevisionAhead(f"the memory is at revision {revision}, not yet at {min_revision}")
         vectors, embedded = await self._vectors(places, asked, early)
         hits = [hit for place in places for hit in await self._hits(str(tenant_id), place, asked, vectors)]
         hits = await self._seen(tenant_id, hits)
@@ -266,6 +266,11 @@ class RecallService:
             return hits
         seen = await store.seen(self._database.single(tenant_id), [hit.item.cube_id for hit in hits])
         return [hit for hit in hits if hit.item.cube_id in seen]
+
+
+def _refuse_ahead(wanted: int | None, revision: int) -> None:
+    if wanted is not None and wanted > revision:
+        raise RevisionAhead(f"the memory is at revision {revision}, not yet at {wanted}")
 
 
 def index_of(items: Sequence[Item]) -> RecallIndex:
