@@ -13,7 +13,14 @@ from memos.cli.main import app
 PAGE = (Path(__file__).parents[2] / "docs/cli.md").read_text()
 SHARED = ("--json", "--url", "--key", "--data-dir")
 OF_EVERY_PROGRAM = {"--help"}
-OWN_OPTIONS = ("memos serve", "memos train", "memos bench rxt", "memos bench recall")  # they talk to no service
+# These talk to no service.
+OWN_OPTIONS = ("memos serve", "memos train", "memos bench rxt", "memos bench recall", "memos bench store")
+    "memos serve",
+    "memos train",
+    "memos bench rxt",
+    "memos bench recall",
+    "memos bench store",
+)  # they talk to no service
 
 
 def commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
