@@ -15,12 +15,6 @@ SHARED = ("--json", "--url", "--key", "--data-dir")
 OF_EVERY_PROGRAM = {"--help"}
 # These talk to no service.
 OWN_OPTIONS = ("memos serve", "memos train", "memos bench rxt", "memos bench recall", "memos bench store")
-    "memos serve",
-    "memos train",
-    "memos bench rxt",
-    "memos bench recall",
-    "memos bench store",
-)  # they talk to no service
 
 
 def commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
