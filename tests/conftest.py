@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.api.talk import look
 from tests.support.live import Live, serve
 from tests.support.postgres import Cluster, cluster
 
@@ -41,3 +42,12 @@ def live(postgres_cluster: Cluster) -> Iterator[Live]:
     """One real API over a database of its own, with the echo generator, shared by tests that leave it healthy."""
     with serve(postgres_cluster.database()) as service:
         yield service
+
+
+@pytest.fixture
+def put_away(live: Live) -> Iterator[None]:
+    """For tests that let the whole tenant read a memory, which every search of the shared service would find after them."""
+    yield
+    look(live, "UPDATE memcubes SET frozen = false WHERE visibility = 'tenant' AND frozen")
+    for_all = "visibility = 'tenant' AND kind = 'plaintext' AND lifecycle = 'activated'"
+    look(live, f"UPDATE memcubes SET lifecycle = 'archived' WHERE {for_all}")

@@ -14,6 +14,7 @@ from tests.api.talk import everything, look, post, problem
 from tests.support.live import Live
 
 Make = Callable[..., str]
+pytestmark = pytest.mark.usefixtures("put_away")
 
 
 @pytest.fixture

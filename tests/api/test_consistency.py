@@ -130,7 +130,7 @@ def test_a_process_answers_only_so_many_turns_at_once(hasty: Live) -> None:
 
 
 def test_an_answer_counts_its_tokens_and_its_time(client: httpx2.Client, conversation: str) -> None:
-    turn = say(client, conversation, "/slow 40 three words")
+    turn = say(client, conversation, "/slow 40 three words", recall={"top_k": 0})
     assert turn["usage"] == {"prompt_tokens": 4, "completion_tokens": 7}  # echo, a count, a list, and the input
     assert turn["finish_reason"] == "stop"
     assert list(turn["timings_ms"]) == ["accept", "wait", "recall", "generate"]

@@ -113,7 +113,7 @@ def test_lineage_says_when_it_goes_on(
 
 def test_an_answer_is_explained(live: Live, client: httpx2.Client, conversation: str, cube: str) -> None:
     post(client, f"/v1/conversations/{conversation}/rollback", {"to_turn": 2})
-    turn = say(client, conversation, "d")
+    turn = say(client, conversation, "d", recall={"top_k": 0})
     live.settled(client, conversation)
     told = client.get(f"/v1/turns/{turn['id']}/explanation").json()
     versions = {version["number"]: version["id"] for version in everything(client, f"/v1/cubes/{cube}/versions")}

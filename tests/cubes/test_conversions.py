@@ -158,6 +158,7 @@ def test_promoted_all_the_way_and_demoted(client: httpx2.Client) -> None:
     assert again["source"]["lifecycle"] == "archived"
 
 
+@pytest.mark.usefixtures("put_away")
 def test_parameters_are_somebodys(client: httpx2.Client) -> None:
     one = remember(client, "We close at five.", user_id=None, visibility="tenant")["id"]
     problem(client.post(f"/v1/cubes/{one}/convert", json={"to": "parameter"}), 409, "nobodys_delta")

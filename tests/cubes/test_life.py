@@ -236,6 +236,7 @@ def test_a_cube_that_does_not_fit_is_refused(
     problem(client.post("/v1/cubes", json={"user_id": "ada"} | body), status, code)
 
 
+@pytest.mark.usefixtures("put_away")
 def test_a_memory_of_the_tenant_needs_no_owner(client: httpx2.Client) -> None:
     made = remember(client, "We close at five.", user_id=None, visibility="tenant")
     assert (made["user_id"], made["visibility"]) == (None, "tenant")

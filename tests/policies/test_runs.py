@@ -89,8 +89,12 @@ async def test_scopes_hold(place: Lab) -> None:
     state = await place.told(1)
     shared = await place.cube("nobody's", user_id=None)
     assert (await ran(place, {"kind": "fifo", "most": 0}, user_id="bob")).decided == 1
-    assert place.lives() == {ada: "activated", bob: "archived", state: "activated", shared: "activated"}
-    assert (await ran(place, {"kind": "fifo", "most": 0})).decided == 2  # and no conversation loses its state
+    lives = place.lives()
+    wanted = {ada: "activated", bob: "archived", state: "activated", shared: "activated"}
+    assert {cube: lives[cube] for cube in wanted} == wanted
+    episodes = len(lives) - len(wanted)  # what was said and what was answered
+    # And no conversation loses its state.
+    assert (episodes, (await ran(place, {"kind": "fifo", "most": 0})).decided) == (2, 2 + episodes)
     assert place.lives()[state] == "activated"
     assert (await ran(place, {"kind": "fifo", "most": 0}, cube_kind="activation")).decided == 1
     assert place.lives()[state] == "archived"
@@ -125,7 +129,7 @@ async def test_use_protects(place: Lab) -> None:
 
 async def test_reads_by_turns_make_stronger(place: Lab) -> None:
     """The moments come from the turns that read: the weaker is the one whose reads are long ago."""
-    once, often = [await place.cube(f"{n}") for n in range(2)]
+    once, often = [await place.cube(f"{n}", user_id="bob") for n in range(2)]
     await place.told(4)
     for cube, turns in ((once, 1), (often, 3)):
         place.plant(
@@ -137,7 +141,7 @@ async def test_reads_by_turns_make_stronger(place: Lab) -> None:
     async with place.database.unit_of_work(place.tenant) as work:
         found = await store.uses(work, [once, often])
     assert [len(found[once]), len(found[often])] == [1, 3]
-    assert (await ran(place, {"kind": "reinforce", "most": 1}, cube_kind="plaintext")).done == 1
+    assert (await ran(place, {"kind": "reinforce", "most": 1}, cube_kind="plaintext", user_id="bob")).done == 1
     assert place.lives()[once] == "archived"
 
 
