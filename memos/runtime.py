@@ -5,6 +5,7 @@ workers are made of it; which of its parts they start is up to them.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
@@ -108,7 +109,7 @@ class Runtime:
             self.database, self.generator, self.blobs, self.wakeups, self.signer, self.keys.digest_of, settings
         )
         for name, task in tasks.items():
-            tasks[name] = supplied(task, self.recipes)
+            tasks[name] = Supplied(task, self.recipes)
         # What an erasure waits for, in every process; not itself, and not a training, which commits nothing it may not.
         # Of embedding it waits for the batch that is in memory.
         for name in tasks.keys() - {ERASE, DISTIL, embedding.EMBED, embedding.REEMBED}:
@@ -158,13 +159,15 @@ class Runtime:
         await asyncio.to_thread(self.tracing.close)
 
 
-def supplied(task: Task, recipes: Recipes) -> Task:
-    """One that finds the payloads it needs, also those that are kept as recipes: it begins again, as a task may."""
+@dataclass(frozen=True, slots=True)
+class Supplied:
+    """A task that finds the payloads it needs, also those that are kept as recipes: it begins again, as a task may."""
 
-    async def run(tenant_id: str, subject_id: str) -> Literal["settled", "waiting"]:
-        return await recipes.whole(tenant_id, lambda: task(tenant_id, subject_id))
+    task: Task
+    recipes: Recipes
 
-    return run
+    async def __call__(self, tenant_id: str, subject_id: str) -> Literal["settled", "waiting"]:
+        return await self.recipes.whole(tenant_id, lambda: self.task(tenant_id, subject_id))
 
 
 def counted(name: str, task: Task, in_flight: InFlight) -> Task:

@@ -46,7 +46,7 @@ def live(postgres_cluster: Cluster) -> Iterator[Live]:
 
 @pytest.fixture
 def put_away(live: Live) -> Iterator[None]:
-    """For tests that let the whole tenant read a memory, which every search of the shared service would find after them."""
+    """For tests that let the whole tenant read a memory: every search of the shared service would find it after."""
     yield
     look(live, "UPDATE memcubes SET frozen = false WHERE visibility = 'tenant' AND frozen")
     for_all = "visibility = 'tenant' AND kind = 'plaintext' AND lifecycle = 'activated'"

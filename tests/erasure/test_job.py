@@ -86,7 +86,7 @@ async def _held_back(task: EraseTask, tenant_id: str, erasure_id: str) -> str:
 async def _killed_everywhere(service: Live, tenant: str, erasure: str) -> int:
     """Runs the task, and kills it at its second to fifth transaction in turn; how often it was killed."""
     runtime = Runtime(service.settings)
-    task = runtime.jobs._tasks["erase"]
+    task = runtime.jobs._tasks["erase"].task  # type: ignore[attr-defined]
     unit_of_work = runtime.database.unit_of_work
     left = 0
 
