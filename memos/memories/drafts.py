@@ -66,10 +66,11 @@ def unit_vector(numbers: Sequence[float] | None) -> NDArray[np.float32] | None:
     if numbers is None:
         return None
     vector = np.array(numbers, np.float64)
-    length = float(np.sqrt(vector @ vector))
-    if not 0 < length < np.inf:
+    largest = float(np.abs(vector).max(initial=0.0))
+    if not 0 < largest < np.inf:
         raise NoDirection
-    return np.asarray(vector / length, np.float32)
+    vector /= largest  # or the squares of large numbers would be no numbers
+    return np.asarray(vector / np.sqrt(vector @ vector), np.float32)
 
 
 def _check(item: MemoryItem) -> None:

@@ -225,15 +225,15 @@ def _check(live: Live, report: dict[str, Any], calls: list[str]) -> None:
 
 
 def test_the_document_holds_every_route(live: Live) -> None:
-    """What is not in the document is not fuzzed: nothing but the document itself, its viewers and the pages of the
-    console, which are HTML for a browser with a session, may be missing."""
+    """What is not in the document is not fuzzed: nothing but the document itself, its viewers, MCP, which has a
+    protocol of its own, and the pages of the console, which are HTML for a browser with a session, may be missing."""
     with live.client() as client:
         documented = set(client.get("/openapi.json").json()["paths"])
         for path in ("/metrics", "/healthz", "/readyz"):
             assert path in documented
     routes = {route.path_format for router in live.app.router.routes for route in _leaves(router)}
     routes = {path for path in routes if not of_the_console(path)}
-    assert routes - documented == {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
+    assert routes - documented == {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc", "/mcp"}
 
 
 def _leaves(route: Any) -> Iterator[Any]:

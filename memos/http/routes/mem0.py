@@ -121,7 +121,7 @@ async def get(runtime: RuntimeDep, caller: Reader, memory_id: CubeId) -> dict[st
 @router.put("/memories/{memory_id}", responses=problems(404, 409))
 async def update(runtime: RuntimeDep, caller: App, memory_id: CubeId, body: Mem0Update) -> dict[str, Any]:
     """Say it anew; what it said before stays in its history."""
-    wanted = MemoryUpdate.model_validate(body.model_dump(exclude_unset=True))
+    wanted = MemoryUpdate.model_validate(body.model_dump(exclude_none=True))
     await runtime.memories.update(caller.tenant_id, memory_id, wanted, expected=None, by=caller.key_id)
     return {"message": "Memory updated successfully!"}
 
