@@ -45,7 +45,8 @@ def _nothing_half_written(live: Live, client: httpx2.Client, conversation: str) 
     applied = [turn for turn in listed if turn["status"] == "applied"]
     assert view["state_version"] == len(applied)
     assert broken_links(chain(client, view["state_cube_id"])) == []
-    assert look(live, "SELECT 1 FROM outbox WHERE status <> 'done'") == []
+    # What is said is embedded when the embedder is there again.
+    eventually(lambda: not look(live, "SELECT 1 FROM outbox WHERE status <> 'done'"), 60)
     assert look(live, "SELECT 1 FROM idempotency_keys WHERE status IS NULL") == []
     fork = post(client, f"/v1/conversations/{conversation}/fork", {"at_turn": applied[-1]["seq"]}).json()["id"]
     assert held(say(client, fork, "?")["output"]) == of(*(turn["input"] for turn in applied))
