@@ -60,6 +60,8 @@ class Hands:
 
     def environment(self, service: str) -> dict[str, str]:
         named = {key: self._local(value) for key, value in COMPOSE["services"][service].get("environment", {}).items()}
+        if "MEMOS_METRICS_PORT" in named:  # each has a container of its own there, and one machine here
+            named["MEMOS_METRICS_PORT"] = str(free_port())
         return {"PATH": str(BIN), "HOME": str(self.folder), "PYTHONPATH": str(Path(__file__).parents[2])} | named
 
     def run(self, service: str) -> None:
