@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -78,11 +78,17 @@ def adding(topology: Topology, seed: int) -> Iterator[Added]:
 
 def _add(topology: Topology, added: Added, stop: threading.Event, user: str, seed: int) -> None:
     draw = random.Random(seed)
-    client = Client(topology.urls, topology.api_key, draw)
+    with closing(Client(topology.urls, topology.api_key, draw)) as client:
+        _add_with(client, draw, added, stop, user)
+
+
+def _add_with(client: Client, draw: random.Random, added: Added, stop: threading.Event, user: str) -> None:
     made = client.post("/v1/conversations", {"user_id": user})[1]
     conversation = json.loads(made)["id"]
+    kinds = [name for name, _ in SHARES]
+    first = draw.sample(kinds, len(kinds))  # each at least once, however few there is time for
     while added.going.wait() and not stop.is_set():
-        kind = draw.choices([name for name, _ in SHARES], [share for _, share in SHARES])[0]
+        kind = first.pop() if first else draw.choices(kinds, [share for _, share in SHARES])[0]
         words = [f"tok{uuid4().hex[:16]}" for _ in range(AT_ONCE if kind == "several" else 1)]
         texts = [f"The code word of this hour is {word}." for word in words]
         items: list[dict[str, Any]] = [{"text": text, "user_id": user} for text in texts]
@@ -152,9 +158,10 @@ def lost(topology: Topology, words: list[tuple[str, str]]) -> list[str]:
 
 def _finds(topology: Topology, user: str, word: str, tries: int = 1) -> bool:
     for _ in range(tries):
-        client = Client(topology.urls, topology.api_key, random.Random(0))
+        asked = {"query": word, "user_id": user, "top_k": 3}
         try:
-            status, answer = client.post("/v1/memories/search", {"query": word, "user_id": user, "top_k": 3})
+            with closing(Client(topology.urls, topology.api_key, random.Random(0))) as client:
+                status, answer = client.post("/v1/memories/search", asked)
         except (OSError, http.client.HTTPException):
             continue
         if status == 200 and any(word in found["text"] for found in json.loads(answer)["results"]):
