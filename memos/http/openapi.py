@@ -31,12 +31,23 @@ def _matches(template: str, path: str) -> bool:
     return re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template)), path) is not None
 
 
+def _headers_hold_text(parameters: list[dict[str, Any]]) -> None:
+    """A header may be left out and is never null, whatever the type of its default says."""
+    for parameter in parameters:
+        schema = parameter["schema"]
+        if parameter["in"] == "header" and "anyOf" in schema:
+            schema["anyOf"] = [kind for kind in schema["anyOf"] if kind != {"type": "null"}]
+
+
 def install(app: FastAPI) -> None:
     generate: Callable[[], dict[str, Any]] = app.openapi
 
     def document() -> dict[str, Any]:
         made = generate()  # the same object every time: made once
         made["components"]["schemas"].setdefault("Problem", Problem.model_json_schema(ref_template=SCHEMAS + "{model}"))
+        for operations in made["paths"].values():
+            for operation in operations.values():
+                _headers_hold_text(operation.get("parameters", []))
         return made
 
     app.openapi = document  # type: ignore[method-assign]

@@ -35,11 +35,12 @@ REFUSED_BY_MEANING = (
 IMPORTS = itertools.count()
 NO_ARCHIVE = ("archive_unreadable", "archive_tampered")
 OUT_OF_CALENDAR = "must lie between the years"
+OPENAI = ("/v1/chat/", "/v1/models")
 NOT_A_PROBLEM = ("GET /readyz",)  # says in its own words what is not ready
 
 
 def _code(response: Any) -> str:
-    if response.status_code >= 400 and "/v1/chat/" in response.request.url:  # in OpenAI's shape
+    if response.status_code >= 400 and any(path in response.request.url for path in OPENAI):  # a shape of their own
         return str(response.json()["error"]["code"])
     if "problem+json" not in "".join(response.headers.get("content-type", [])):
         return ""
