@@ -27,3 +27,19 @@ def test_metadata_that_are_null_are_left_as_they_are(client: httpx2.Client) -> N
     client.put(path, json={"text": "I play tennis.", "metadata": None}).raise_for_status()
     found = client.get(path).json()
     assert (found["memory"], found["metadata"]) == ("I play tennis.", {"of": 1})
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where"),
+    [
+        ("/search", {"query": "x" * 32_001, "user_id": "of mem0"}, "body.query"),
+        ("/search", {"query": "tennis?", "filters": {"user_id": 5}}, "body.user_id"),
+        ("/search", {"query": "tennis?", "filters": {"agent_id": {"eq": "one"}}}, "body.agent_id"),
+        ("/search", {"query": "tennis?", "filters": {"user_id": "u" * 201}}, "body.user_id"),
+    ],
+)
+def test_what_fits_mem0_and_not_memos_is_refused_with_its_place(
+    client: httpx2.Client, path: str, body: dict[str, Any], where: str
+) -> None:
+    found = problem(client.post(path, json=body), 422, "invalid")
+    assert found["errors"][0]["where"] == where

@@ -1,9 +1,10 @@
 """/memories, /search: memories in the shapes of mem0's REST server, for programs that call it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from memos.http.deps import App, CubeId, IdempotencyKey, Limit, Reader, RuntimeDep, claim_for, problems
 from memos.http.routes.memories import Named
@@ -15,6 +16,7 @@ from memos.memories.schemas import AddedMemories, MemoryItem, MemorySearch, Memo
 router = APIRouter(tags=["mem0"])
 MOST = 200
 Owner = UserId | None
+B = TypeVar("B", bound=BaseModel)
 
 
 class Mem0Message(Body):
@@ -53,6 +55,14 @@ class Mem0Update(Body):
     metadata: dict[str, Any] | None = None
 
 
+def _meant(body: type[B], value: dict[str, Any]) -> B:
+    """A body of mem0's as one of ours, which may be narrower: what does not fit is the caller's to change."""
+    try:
+        return body.model_validate(value)
+    except ValidationError as error:
+        raise RequestValidationError([one | {"loc": ("body", *one["loc"])} for one in error.errors()]) from error
+
+
 @router.post("/memories", responses=problems(404, 409))
 async def add(
     request: Request, runtime: RuntimeDep, caller: App, body: Mem0Add, key: IdempotencyKey = None
@@ -64,7 +74,7 @@ async def add(
     )  # fmt: skip
     answer = await runtime.memories.add(
         caller.tenant_id,
-        [MemoryItem.model_validate(item)],
+        [_meant(MemoryItem, item)],
         actor=caller.actor,
         by=caller.key_id,
         claim=claim_for(request, runtime, key, body),
@@ -75,12 +85,11 @@ async def add(
 @router.post("/search", responses=problems(409))
 async def search(runtime: RuntimeDep, caller: Reader, body: Mem0Search) -> dict[str, Any]:
     """What is remembered about a question, best first."""
-    wanted = MemorySearch.model_validate(
-        search_of(
-            body.query, user_id=body.user_id, agent_id=body.agent_id, run_id=body.run_id, limit=body.limit,
-            filters=body.filters, threshold=body.threshold,
-        )
+    asked = search_of(
+        body.query, user_id=body.user_id, agent_id=body.agent_id, run_id=body.run_id, limit=body.limit,
+        filters=body.filters, threshold=body.threshold,
     )  # fmt: skip
+    wanted = _meant(MemorySearch, asked)
     found = await searching.search(runtime.recall, caller.tenant_id, caller.actor, wanted)
     return {"results": [memory_of(one.model_dump(mode="json")) for one in found.results]}
 
@@ -121,7 +130,7 @@ async def get(runtime: RuntimeDep, caller: Reader, memory_id: CubeId) -> dict[st
 @router.put("/memories/{memory_id}", responses=problems(404, 409))
 async def update(runtime: RuntimeDep, caller: App, memory_id: CubeId, body: Mem0Update) -> dict[str, Any]:
     """Say it anew; what it said before stays in its history."""
-    wanted = MemoryUpdate.model_validate(body.model_dump(exclude_none=True))
+    wanted = _meant(MemoryUpdate, body.model_dump(exclude_none=True))
     await runtime.memories.update(caller.tenant_id, memory_id, wanted, expected=None, by=caller.key_id)
     return {"message": "Memory updated successfully!"}
 
