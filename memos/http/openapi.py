@@ -36,7 +36,8 @@ def _headers_hold_text(parameters: list[dict[str, Any]]) -> None:
     for parameter in parameters:
         schema = parameter["schema"]
         if parameter["in"] == "header" and "anyOf" in schema:
-            schema["anyOf"] = [kind for kind in schema["anyOf"] if kind != {"type": "null"}]
+            kinds = [kind for kind in schema.pop("anyOf") if kind != {"type": "null"}]
+            schema |= kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
 
 
 def install(app: FastAPI) -> None:
