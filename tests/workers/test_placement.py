@@ -103,6 +103,13 @@ def wait_for_jobs(client: httpx2.Client, conversation_id: str) -> list[dict[str,
     return found
 
 
+def _shuffled(placement: Placement, messages: list[Any]) -> None:
+    random.shuffle(messages)
+    with Celery(broker=placement.redis.url) as sender:
+        for message in messages:
+            sender.send_task("memos.run_job", args=list(message), queue=QUEUE, ignore_result=True)
+
+
 def test_double_late_and_shuffled_messages_take_effect_once(placement: Placement) -> None:
     running = placement.stack
     load = Load(running, conversations=3)
@@ -110,20 +117,21 @@ def test_double_late_and_shuffled_messages_take_effect_once(placement: Placement
         for conversation_id in list(load.conversations) * 4:
             load.say(client, conversation_id)
         claim = "SELECT job_id, tenant_id, task, subject FROM memos_door_claim('relay-test', 32, 30)"
+        claimed = running.rows(claim)
         every = running.rows(
             "SELECT id, tenant_id, task, subject FROM outbox WHERE subject = ANY(%s)", load.conversations
         )
-        # With no relay to help: what a claim left for later is in the next.
-        for _ in range(20):
-            messages = [*running.rows(claim), *every] * 3
-            random.shuffle(messages)
-            with Celery(broker=placement.redis.url) as sender:
-                for message in messages:
-                    sender.send_task("memos.run_job", args=list(message), queue=QUEUE, ignore_result=True)
-            time.sleep(2)
+        unapplied = "SELECT 1 FROM turns WHERE conversation_id = ANY(%s) AND status IN ('accepted', 'answered')"
+        _shuffled(placement, [*claimed, *every] * 3)
+        # One claim of each conversation takes in all of its turns, with no relay to help.
+        wait_for(lambda: not running.rows(unapplied, load.conversations), DRAIN_TIMEOUT_S, "every turn to be taken in")
+        for _ in range(20):  # what is to be embedded after a claim is in the next
             if not running.rows("SELECT 1 FROM outbox WHERE status IN ('queued', 'running')"):
                 break
+            _shuffled(placement, running.rows(claim) * 3)
+            time.sleep(2)
         running.drain(DRAIN_TIMEOUT_S)
+    assert len([row for row in claimed if row[2] == "advance"]) == 3
     assert load.verify() == 12
 
 
